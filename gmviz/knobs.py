@@ -31,13 +31,19 @@ class Knob:
             isinstance(value, (int, float))
             and not isinstance(value, bool)
             and math.isfinite(value)
+            and (not self.whole or value == int(value))
             and self.minimum <= value <= self.maximum
         )
 
     @property
+    def whole(self) -> bool:
+        """Whether the knob moves over whole numbers."""
+        return isinstance(self.step, int)
+
+    @property
     def allowed(self) -> str:
         """The range in words, for messages."""
-        return f"a number from {self.minimum:g} to {self.maximum:g}"
+        return f"a {'whole ' if self.whole else ''}number from {self.minimum:g} to {self.maximum:g}"
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def knob(
     help: str = "",
     log: bool = False,
 ) -> Any:
-    """A dataclass field that is a number with a slider; an integer default makes an integer slider."""
+    """A dataclass field that is a number with a slider; an integer step makes an integer slider."""
     return field(default=default, metadata={"control": Knob(minimum, maximum, step, label, unit, help, log)})
 
 

@@ -1,1 +1,1 @@
-"""TBD"""
+"""One experiment for each page: `run(request) -> Result`, pure in the request."""

@@ -1,1 +1,1 @@
-"""TBD"""
+"""One module of pictures for each page: a result becomes an animation and charts."""

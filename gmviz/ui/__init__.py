@@ -1,1 +1,1 @@
-"""TBD"""
+"""The only package that imports streamlit."""

@@ -1,0 +1,162 @@
+"""One widget for each field of a request, in step with the link."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+
+from gmviz.experiments import codec
+from gmviz.knobs import Choice, Knob, controls_of
+
+R = TypeVar("R")
+EXTRAS = ("at", "scene")  # what a link may hold beside the fields: the play-head's position, a scene
+
+
+class Controls(Generic[R]):
+    """The widgets of `request_type` on the page `name`.
+
+    The session holds each field under `NAME_field`; the link holds every field that differs from its default.
+    What a link asks for and cannot get is kept in `refused`, a sentence each.
+    """
+
+    def __init__(self, name: str, request_type: type[R], scenes: Mapping[str, R]) -> None:
+        self.name = name
+        self.request_type = request_type
+        self.fields = {each.name: (each.default, control) for each, control in controls_of(request_type)}
+        self._memory = st.session_state.setdefault(f"{name}_memory", {"written": None, "fields": {}, "at": None})
+        asked = st.query_params.to_dict()
+        if asked and asked != self._memory["written"]:
+            self._adopt(asked, scenes)
+        for field, (default, _) in self.fields.items():
+            value = self._memory["fields"].get(field, default)
+            st.session_state.setdefault(self.key(field), value)
+
+    @property
+    def refused(self) -> list[str]:
+        """What the link asked for and could not get."""
+        return self._memory.get("refused", [])
+
+    @property
+    def at(self) -> float | None:
+        """The play-head's position that the link asked for, until a control is touched."""
+        return self._memory["at"]
+
+    def key(self, field: str) -> str:
+        """The session's key of a field."""
+        return f"{self.name}_{field}"
+
+    def value(self, field: str) -> Any:
+        """What a field is set to now, before its widget is drawn."""
+        return st.session_state[self.key(field)]
+
+    def set(self, values: Mapping[str, Any]) -> None:
+        """Set fields; only before their widgets are drawn, as in a callback."""
+        for field, value in values.items():
+            st.session_state[self.key(field)] = value
+
+    def take(self, request: R) -> None:
+        """Set every field as in `request`."""
+        self.set({field: getattr(request, field) for field in self.fields})
+
+    def row(
+        self,
+        fields: Sequence[str],
+        options: Mapping[str, Sequence[Any]] | None = None,
+        then: Mapping[str, Callable[[Any], Mapping[str, Any]]] | None = None,
+    ) -> None:
+        """Draw the widgets of `fields` side by side.
+
+        `options` narrows the choices of a field; `then[field]` gives the fields that follow when it changes.
+        """
+        for column, field in zip(st.columns(len(fields)), fields, strict=True):
+            _, control = self.fields[field]
+            follow = (then or {}).get(field)
+            with column:
+                if isinstance(control, Choice):
+                    self._pick(field, control, (options or {}).get(field, control.options), follow)
+                else:
+                    self._slide(field, control)
+
+    def request(self) -> R:
+        """The request that the widgets describe; the link is brought in step with it.
+
+        Raises `ValueError` when the fields do not go together.
+        """
+        values = {field: self.value(field) for field in self.fields}
+        request = self.request_type(**values)
+        if values != self._memory["fields"] and self._memory["fields"]:
+            self._memory["at"], self._memory["refused"] = None, []
+        self._memory["fields"] = values
+        return request
+
+    def write_link(self, request: R, scene: str | None) -> None:
+        """Bring the address bar in step: the fields that differ from their defaults, and the scene."""
+        texts = codec.encode(request)
+        plain = codec.encode(self.request_type())
+        link = {field: text for field, text in texts.items() if text != plain[field]}
+        if scene is not None:
+            link["scene"] = scene
+        if self.at is not None:
+            link["at"] = repr(self.at)
+        self._memory["written"] = link
+        if st.query_params.to_dict() != link:
+            st.query_params.from_dict(link)
+
+    def _adopt(self, asked: Mapping[str, str], scenes: Mapping[str, R]) -> None:
+        """Take over the fields of a link; name what it asks for and cannot get."""
+        refused, at = [], None
+        scene = asked.get("scene")
+        if scene is not None and scene not in scenes:
+            refused.append(f"scene must be one of {', '.join(scenes) or 'none on this page'}, got {scene!r}")
+        base = scenes.get(scene or "", self.request_type())
+        values = {field: getattr(base, field) for field in self.fields}
+        for field, text in asked.items():
+            try:
+                if field == "at":
+                    at = codec.read("at", text, Knob(-1e6, 1e6, 0.1, label="position"))
+                elif field in self.fields:
+                    values[field] = codec.read(field, text, self.fields[field][1])
+                elif field not in EXTRAS:
+                    refused.append(f"{field} is no setting of this page")
+            except ValueError as problem:
+                refused.append(str(problem))
+        try:
+            self.request_type(**values)
+        except ValueError as problem:
+            refused.append(str(problem))
+            values = {field: default for field, (default, _) in self.fields.items()}
+        self.set(values)
+        self._memory.update(fields=values, at=at, refused=refused, arrived=scene if scene in scenes else None)
+
+    def arrived_scene(self) -> str | None:
+        """The scene a link opened, once."""
+        return self._memory.pop("arrived", None)
+
+    def _pick(
+        self,
+        field: str,
+        control: Choice,
+        options: Sequence[Any],
+        follow: Callable[[Any], Mapping[str, Any]] | None,
+    ) -> None:
+        if self.value(field) not in options:
+            self.set({field: options[0]})
+        st.selectbox(
+            control.label,
+            options,
+            key=self.key(field),
+            format_func=lambda option: getattr(option, "label", str(option)),
+            help=control.help or None,
+            on_change=lambda: self.set(follow(self.value(field))) if follow else None,
+        )
+
+    def _slide(self, field: str, control: Knob) -> None:
+        unit = f" ({control.unit})" if control.unit else ""
+        st.slider(
+            control.label + unit,
+            control.minimum,
+            control.maximum,
+            step=control.step,
+            key=self.key(field),
+            help=control.help or None,
+        )
