@@ -1,0 +1,52 @@
+// Dragged handles: at most one message to the server under way, and always the last place arrives.
+
+const PATIENCE = 5000; // ms after which an unanswered message no longer holds back the next
+
+/** Sends { id, positions } through `send`; `answered(id)` says that the server has seen message `id`. */
+export class Moves {
+  constructor(send, later = setTimeout, cancel = clearTimeout) {
+    this.send = send;
+    this.later = later;
+    this.cancel = cancel;
+    this.positions = {};
+    this.underway = null;
+    this.waiting = false;
+    this.timer = null;
+    this.count = 0;
+    this.session = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}`;
+  }
+
+  move(name, x, y) {
+    this.positions = { ...this.positions, [name]: [x, y] };
+    this.waiting = true;
+    this.flush();
+  }
+
+  flush() {
+    if (!this.waiting || this.underway !== null) return;
+    this.waiting = false;
+    this.underway = `${this.session}-${++this.count}`;
+    const positions = this.positions;
+    this.positions = {};
+    this.timer = this.later(() => this.answered(this.underway), PATIENCE);
+    this.send({ id: this.underway, positions });
+  }
+
+  /** True once nothing is under way or waiting any more. */
+  answered(id) {
+    if (id !== null && id === this.underway) {
+      this.cancel(this.timer);
+      this.underway = null;
+      this.flush();
+    }
+    return this.settled;
+  }
+
+  get settled() {
+    return this.underway === null && !this.waiting;
+  }
+
+  stop() {
+    this.cancel(this.timer);
+  }
+}

@@ -1,0 +1,84 @@
+// Numbers as text, and the places of ticks.
+
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+function superscript(n) {
+  return (n < 0 ? "⁻" : "") + String(Math.abs(n)).replace(/\d/g, (digit) => SUPERSCRIPTS[digit]);
+}
+
+function withMinus(text) {
+  return text.replace("-", "−");
+}
+
+/** `digits` significant digits: 0.832, 7.42×10⁻⁴, 1230, ∞. */
+export function formatNumber(x, digits = 3) {
+  if (Number.isNaN(x)) return "not defined";
+  if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
+  if (x === 0) return "0";
+  const rounded = Number(x.toPrecision(digits));
+  const size = Math.abs(rounded);
+  if (size >= 1e5 || size < 1e-3) {
+    const [mantissa, exponent] = rounded.toExponential(digits - 1).split("e");
+    return withMinus(`${mantissa}×10${superscript(Number(exponent))}`);
+  }
+  return withMinus(size >= 10 ** (digits - 1) ? String(rounded) : rounded.toPrecision(digits));
+}
+
+/** An error to one digit: ± 2×10⁻⁹. */
+export function formatError(x) {
+  return `± ${formatNumber(x, 1)}`;
+}
+
+/** How to write every one of `values`: enough decimals to tell neighbours apart, or significant digits if log. */
+export function valueFormatter(values, log) {
+  let step = Infinity;
+  for (let i = 1; i < values.length; i++) step = Math.min(step, Math.abs(values[i] - values[i - 1]));
+  const largest = values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  if (log || !Number.isFinite(step) || step < 1e-5 * largest || largest >= 1e6 || step < 1e-5) {
+    return (x) => formatNumber(x);
+  }
+  let decimals = 0;
+  const told = (d) => values.every((v) => Math.abs(v - Number(v.toFixed(d))) < 0.02 * step);
+  while (decimals < 4 && !told(decimals)) decimals++;
+  return (x) => withMinus((Math.abs(x) < 0.5 * 10 ** -decimals ? 0 : x).toFixed(decimals));
+}
+
+/** About `count` round numbers in [low, high]. */
+export function linearTicks(low, high, count) {
+  const span = high - low;
+  if (!(span > 0) || count < 1) return [];
+  const rough = span / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * (1 - 1e-9));
+  const ticks = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * span; i++) {
+    ticks.push(Number((i * step).toPrecision(12)));
+  }
+  return ticks;
+}
+
+/** Powers of ten in [low, high], thinned to `count`; 1-2-5 or round numbers where fewer than two powers fit. */
+export function logTicks(low, high, count) {
+  const from = Math.ceil(Math.log10(low) - 1e-9);
+  const to = Math.floor(Math.log10(high) + 1e-9);
+  const stride = Math.max(1, Math.ceil((to - from + 1) / count));
+  const ticks = [];
+  for (let k = from; k <= to; k += stride) ticks.push(10 ** k);
+  if (ticks.length >= 2 || to - from > 1) return ticks;
+  const finer = [];
+  for (let k = from - 1; k <= to + 1; k++) {
+    for (const m of [1, 2, 5]) if (m * 10 ** k >= low * (1 - 1e-9) && m * 10 ** k <= high * (1 + 1e-9)) finer.push(m * 10 ** k);
+  }
+  return finer.length >= 2 ? finer.slice(0, Math.max(count, 2)) : linearTicks(low, high, count).filter((v) => v > 0);
+}
+
+/** A tick's text: powers of ten as 10ⁿ when far from 1. */
+export function formatTick(x) {
+  const size = Math.abs(x);
+  if (size >= 1e4 || (size > 0 && size < 1e-2)) {
+    const exponent = Math.floor(Math.log10(size) + 1e-9);
+    const mantissa = Number((x / 10 ** exponent).toPrecision(3));
+    return withMinus(mantissa === 1 ? `10${superscript(exponent)}` : `${mantissa}×10${superscript(exponent)}`);
+  }
+  return withMinus(String(Number(x.toPrecision(6))));
+}
