@@ -33,7 +33,7 @@ class Extended(Protocol):
     @property
     def dimension(self) -> int: ...
     def bounds(self, reach: float = ...) -> Tensor: ...
-    def smallest_sd(self) -> float: ...
+    def resolution(self) -> Tensor: ...
     def edges(self) -> tuple[Tensor, ...]: ...
 
 
@@ -96,8 +96,8 @@ class Axis:
         last = torch.from_numpy(np.polynomial.legendre.Legendre.basis(PANEL - 1)(x.numpy()))
         parts = []
         for left, right in itertools.pairwise([low, *inner, high]):
-            ends = torch.linspace(left, right, math.ceil((right - left) / (STEPS_PER_PANEL * step)) + 1)
-            for a, b in itertools.pairwise(ends.double().tolist()):
+            count = math.ceil((right - left) / (STEPS_PER_PANEL * step))
+            for a, b in itertools.pairwise(np.linspace(left, right, count + 1).tolist()):
                 half = (b - a) / 2
                 parts.append((a + half * (1 + x), half * w, half * w * last))
         return Axis(*(torch.cat(each) for each in zip(*parts, strict=True)))
@@ -125,11 +125,17 @@ class Grid:
         return Grid(nodes, torch.stack(rules))
 
     @staticmethod
-    def covering(*densities: Extended, step: float | None = None, reach: float = 10.0) -> "Grid":
+    def covering(
+        *densities: Extended,
+        step: float | None = None,
+        reach: float = 10.0,
+        comfortable: int = COMFORTABLE_NODES,
+    ) -> "Grid":
         """The grid on which the densities, whole batches included, can be integrated.
 
-        Its box holds every centre ± `reach` standard deviations. Its step (length), unless given, is at most
-        a third of the smallest one, and finer, down to a twelfth, while the nodes stay comfortably few.
+        Its box holds every centre ± `reach` standard deviations. Along each axis its step, unless given as
+        a length for all, is at most a third of the finest scale there, and finer, down to a twelfth, while
+        the nodes stay as few as is `comfortable`.
         Raises `ValueError` for densities of unequal dimension, a step or reach that is not positive, and
         grids of more than `MOST_NODES` nodes.
         """
@@ -140,17 +146,20 @@ class Grid:
         boxes = torch.stack([density.bounds(reach).double() for density in densities])
         low, high = boxes[..., 0].amin(0), boxes[..., 1].amax(0)
         if step is None:
-            step = _comfortable_step(high - low, min(density.smallest_sd() for density in densities))
-        require(math.isfinite(step) and step > 0, "step", "a positive length", step)
-        _check_count(((high - low) / step).prod().item())
+            finest = torch.stack([density.resolution() for density in densities]).amin(0)
+            steps = _comfortable_steps(high - low, finest, comfortable)
+        else:
+            require(math.isfinite(step) and step > 0, "step", "a positive length", step)
+            steps = torch.full_like(low, step)
+        _check_count(((high - low) / steps).prod().item())
         jumps = [
             torch.cat([each.double() for each in axis])
             for axis in zip(*(density.edges() for density in densities), strict=True)
         ]
         return Grid.of(
             tuple(
-                Axis.panels(a, b, step, edges) if len(edges) else Axis.trapezoid(a, b, step)
-                for a, b, edges in zip(low.tolist(), high.tolist(), jumps, strict=True)
+                Axis.panels(a, b, h, edges) if len(edges) else Axis.trapezoid(a, b, h)
+                for a, b, h, edges in zip(low.tolist(), high.tolist(), steps.tolist(), jumps, strict=True)
             )
         )
 
@@ -198,10 +207,12 @@ def gauss_hermite(n: int, dimension: int) -> tuple[Float[Tensor, "m d"], Float[T
     return nodes, weights
 
 
-def _comfortable_step(lengths: Tensor, finest: float) -> float:
-    """The step that spends `COMFORTABLE_NODES` on the box, kept between sd/12 and sd/3."""
-    spent = (lengths.prod().item() / COMFORTABLE_NODES) ** (1 / len(lengths))
-    return min(max(spent, FINEST * finest), COARSEST * finest)
+def _comfortable_steps(
+    lengths: Float[Tensor, "d"], finest: Float[Tensor, "d"], nodes: int
+) -> Float[Tensor, "d"]:
+    """The steps, in proportion to the finest scales, that spend `nodes`; kept between sd/12 and sd/3."""
+    spent = ((lengths / finest).prod().item() / nodes) ** (1 / len(lengths))
+    return finest * min(max(spent, FINEST), COARSEST)
 
 
 def _check_count(count: float) -> None:

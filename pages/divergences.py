@@ -5,3 +5,50 @@ import streamlit as st
 from gmviz.experiments import divergences as experiment
 from gmviz.figures import divergences as figure
 from gmviz.ui.cache import cached
+from gmviz.ui.controls import Controls
+from gmviz.ui.messages import explained, notice
+from gmviz.ui.navigation import neighbours, open_page
+from gmviz.ui.player import player
+from gmviz.ui.scenes import Stage
+
+text = open_page(__file__)
+VISIBLE = ("pair", "moves", "weight_p", "weight_q", "width")
+FOLDED = ("view", "separation", "rotation", "noise", "offset")
+
+
+@st.fragment(key="divergences")
+def room() -> None:
+    controls = Controls(text.name, experiment.Request, experiment.SCENES)
+    stage = Stage(controls, experiment.SCENES)
+    notice(controls.refused)
+    pair, moves = controls.value("pair"), controls.value("moves")
+    acting = experiment.acting(pair, moves)
+    controls.row(
+        [field for field in VISIBLE if field in acting],
+        options={"moves": experiment.moves_of(pair)},
+        then={"pair": experiment.starts},
+    )
+    picture = st.container()
+    questions = st.container()
+    with st.expander("More controls", icon=":material/tune:"):
+        controls.row([field for field in FOLDED if field in acting])
+        controls.row(experiment.SHIFTS[:4])
+        controls.row(experiment.SHIFTS[4:])
+    with picture, explained():
+        request = controls.request()
+        controls.write_link(request, stage.scene)
+        result = cached(experiment.run, request)
+        draw = figure.maps if request.view is experiment.MAPS else figure.gradients
+        player(
+            cached(draw, result),
+            key="divergences_player",
+            at=stage.at(request),
+            veiled=stage.veiled(request),
+            link=controls.link(request, stage.scene),
+        )
+    with questions:
+        stage.draw(request, result.at)
+
+
+room()
+neighbours(text.name)

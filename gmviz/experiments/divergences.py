@@ -7,14 +7,35 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gmviz.checks import require
-from gmviz.experiments.presets import BLOBS, COMB, FAR, PRESETS, SHIFTS, Preset
+from gmviz.densities import GaussianMixture
+from gmviz.divergences import (
+    LogRatio,
+    f2,
+    fisher,
+    half_variance_log_ratio,
+    kl,
+    measure,
+    squared_log_ratio,
+)
+from gmviz.experiments.presets import COMB, FAR, PRESETS, SHIFTS, Preset
 from gmviz.experiments.scene import Scene
-from gmviz.knobs import check_knobs, choice, knob
-from gmviz.quadrature import Estimate
+from gmviz.knobs import check_knobs, choice, controls_of, knob
+from gmviz.quadrature import Estimate, Grid
 
+NUMBERS = {
+    "kl": kl,
+    "fisher": fisher,
+    "reverse_kl": kl.reverse,
+    "reverse_fisher": fisher.reverse,
+    "squared_log_ratio": squared_log_ratio,
+    "half_variance": half_variance_log_ratio,
+    "f2": f2,
+}
 STEPS = 41
-NODES = (72, 96)  # rows, columns of a drawn map
+NODES = (73, 97)  # rows, columns of a drawn map
 REACH = 3.2  # standard deviations shown around every centre
+BOX = 7.0  # standard deviations integrated around every centre: 3e-12 of the mass lies outside
+QUADRATURE_NODES = 16_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +67,18 @@ NOISE = Move("noise", "noise on both", "σ", "", 0.0, 5.0)
 MOVES = (SEPARATION, WEIGHT, WIDTH, ROTATION, NOISE)
 
 
+@dataclass(frozen=True)
+class View:
+    """What the panels show."""
+
+    name: str
+    label: str
+
+
+MAPS = View("maps", "Where each one looks")
+GRADIENTS = View("gradients", "Gradients and further divergences")
+
+
 def _shift(name: str) -> float:
     density, which, axis = name.split("_")
     return knob(0.0, -6.0, 6.0, 0.05, label=f"{density}, {which} centre, shift {axis}")
@@ -57,6 +90,7 @@ class Request:
 
     pair: Preset = choice(FAR, PRESETS, label="Pair")
     moves: Move = choice(SEPARATION, MOVES, label="What moves")
+    view: View = choice(MAPS, (MAPS, GRADIENTS), label="View")
     weight_p: float = knob(0.8, 0.0, 1.0, 0.01, label="Weight of p's left mode")
     weight_q: float = knob(0.2, 0.0, 1.0, 0.01, label="Weight of q's left mode")
     width: float = knob(1.0, 0.4, 2.5, 0.05, label="Width of q", unit="×")
@@ -64,7 +98,12 @@ class Request:
     rotation: float = knob(0.0, 0.0, 180.0, 1.0, label="Rotation of q", unit="°")
     noise: float = knob(0.0, 0.0, 5.0, 0.05, label="Noise σ on both")
     offset: float = knob(
-        0.0, -2.0, 2.0, 0.1, label="Offset c on log q", help="q need not be normalised: KL moves by −c, Fisher not"
+        0.0,
+        -2.0,
+        2.0,
+        0.1,
+        label="Offset c on log q",
+        help="q need not be normalised: KL moves by −c, Fisher not",
     )
     p_first_x: float = _shift("p_first_x")
     p_first_y: float = _shift("p_first_y")
@@ -87,7 +126,126 @@ def moves_of(pair: Preset) -> tuple[Move, ...]:
     return MOVES if pair.weighted else tuple(move for move in MOVES if move is not WEIGHT)
 
 
+def acting(pair: Preset, moves: Move) -> set[str]:
+    """The fields that act now: not the swept one, and weights only where the pair has them."""
+    idle = {moves.name} | (set() if pair.weighted else {"weight_p", "weight_q"})
+    return {each.name for each, _ in controls_of(Request)} - idle
+
+
 def starts(pair: Preset) -> dict[str, float]:
     """The settings that show a pair as it is meant, all shifts undone."""
     settings = {"separation": 8.0, "rotation": 0.0, "noise": 0.0, "offset": 0.0} | dict.fromkeys(SHIFTS, 0.0)
     return settings | dict(pair.starts)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What each divergence reads along the sweep, and where it reads it.
+
+    `ratio` holds log p, log q (T, H·W) and their gradients on the drawn nodes, in single precision; the maps
+    are made of it. `centres_p` and `centres_q` are the components' means (T, K, 2). `numbers` are integrals
+    in double precision, by the names of `NUMBERS`.
+    """
+
+    request: Request
+    values: Float[Tensor, "t"]
+    extent: tuple[float, float, float, float]
+    ratio: LogRatio
+    centres_p: Float[Tensor, "t K 2"]
+    centres_q: Float[Tensor, "t L 2"]
+    numbers: dict[str, Estimate]
+
+    def map(self, values: Float[Tensor, "t n"]) -> Float[Tensor, "t H W"]:
+        """Values at the drawn nodes as maps."""
+        return values.unflatten(-1, NODES)
+
+    @property
+    def angle(self) -> Float[Tensor, "t n"]:
+        """The angle between ∇log p and ∇log q, in degrees: 0 where the energy surfaces are parallel."""
+        p, q = self.ratio.score_p, self.ratio.score_q
+        return torch.rad2deg(
+            torch.atan2((p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]).abs(), (p * q).sum(-1))
+        )
+
+    def at(self, position: float) -> dict[str, float]:
+        """Every scalar number at the swept value closest to `position`."""
+        i = int((self.values - position).abs().argmin())
+        scalars = {name: each for name, each in self.numbers.items() if each.value.dim() == 1}
+        return {name: float(each.value[i]) for name, each in scalars.items()}
+
+
+def run(request: Request) -> Result:
+    """Sweep the pair along `request.moves`: all numbers and all maps, each in one batched call."""
+    values = request.moves.values
+    names = ("separation", "weight_p", "weight_q", "width", "rotation", "noise", *SHIFTS)
+    settings = {name: torch.full_like(values, getattr(request, name)) for name in names}
+    settings[request.moves.name] = values
+    p, q = request.pair.densities(settings)
+    extent = _extent(p, q)
+    rows, columns = NODES
+    x, y = torch.linspace(*extent[:2], columns), torch.linspace(*extent[2:], rows)
+    plane = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).flatten(0, 1)
+    ratio = LogRatio.of(p.to(torch.float32), q.to(torch.float32), plane).shifted(request.offset)
+    grid = Grid.covering(p, q, reach=BOX, comfortable=QUADRATURE_NODES)
+    estimates = measure(p, q, tuple(NUMBERS.values()), grid, request.offset)
+    numbers = dict(zip(NUMBERS, estimates, strict=True))
+    return Result(request, values, extent, ratio, p.means, q.means, numbers)
+
+
+def _extent(p: GaussianMixture, q: GaussianMixture) -> tuple[float, float, float, float]:
+    """A box of the maps' aspect that shows both densities over the whole sweep."""
+    boxes = torch.stack([p.bounds(REACH), q.bounds(REACH)])
+    low, high = boxes[..., 0].amin(0), boxes[..., 1].amax(0)
+    centre, half = (low + high) / 2, (high - low) / 2
+    aspect = (NODES[1] - 1) / (NODES[0] - 1)
+    half_y = max(float(half[1]), float(half[0]) / aspect)
+    (cx, cy), half_x = centre.tolist(), half_y * aspect
+    return (cx - half_x, cx + half_x, cy - half_y, cy + half_y)
+
+
+_DEFAULT = Request()
+SCENES = (
+    Scene(
+        id="far",
+        question="p puts 80 % of its mass in the left mode, q 20 %, and the modes are 8 apart. "
+        "KL is large. What does Fisher read?",
+        options=("0.8", "0.1", "under 0.001"),
+        answer=2,
+        request=_DEFAULT,
+        at=8.0,
+        takeaway="KL reads {kl:.4f} nats; Fisher reads {fisher:.5f}. It cannot see that 60 % of the mass "
+        "sits in the wrong mode, because log p/q is flat wherever p has any.",
+    ),
+    Scene(
+        id="comb",
+        question="Both are a comb of nine teeth. The teeth of p are 0.3 wide, those of q 0.45. "
+        "Who objects more?",
+        options=("KL", "Fisher", "both alike"),
+        answer=1,
+        request=replace(_DEFAULT, pair=COMB, moves=WIDTH),
+        at=1.0,
+        takeaway="KL reads only {kl:.4f} nats; Fisher reads {fisher:.3f}. The mass is in the right place, "
+        "the slopes are not: Fisher sees shape.",
+    ),
+    Scene(
+        id="missed",
+        question="q misses a mode that holds 1 % of p, six standard deviations away. "
+        "Which of the two reads more?",
+        options=("KL", "Fisher"),
+        answer=1,
+        request=replace(_DEFAULT, weight_p=0.99, weight_q=1.0),
+        at=6.0,
+        takeaway="KL {kl:.4f}, Fisher {fisher:.4f}: both object, for in the missed mode log p/q climbs "
+        "without end. The squared log-ratio objects most, {squared_log_ratio:.3f}.",
+    ),
+    Scene(
+        id="hallucinated",
+        question="Now q invents a mode that holds 1 % of its mass, where p has none. Do they object as much?",
+        options=("as much as before", "a tenth", "less than a tenth"),
+        answer=2,
+        request=replace(_DEFAULT, weight_p=1.0, weight_q=0.99),
+        at=6.0,
+        takeaway="KL {kl:.4f}, Fisher {fisher:.4f}, squared log-ratio {squared_log_ratio:.5f}. p never "
+        "visits the invented mode, so none of the forward divergences looks there.",
+    ),
+)

@@ -35,7 +35,7 @@ class Blobs:
         rotation: Float[Tensor, "t"],
         shifts: Float[Tensor, "t 2 2"],
     ) -> GaussianMixture:
-        """The mixtures for t settings at once; `weight` replaces the first weight, the rest share what is left."""
+        """The mixtures for t settings; `weight` replaces the first weight, the others share what is left."""
         base = torch.tensor(self.weights, dtype=torch.float64)
         means = torch.tensor(self.means, dtype=torch.float64)
         covariances = torch.tensor(self.covariances, dtype=torch.float64)
@@ -55,7 +55,7 @@ class Blobs:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named pair: `starts` are the settings that show it as it is meant; `weighted` if weights are controls."""
+    """A named pair: `starts` show it as it is meant; `weighted` says whether weights are its controls."""
 
     name: str
     label: str
@@ -64,7 +64,9 @@ class Preset:
     weighted: bool
     starts: tuple[tuple[str, float], ...]
 
-    def densities(self, settings: Mapping[str, Float[Tensor, "t"]]) -> tuple[GaussianMixture, GaussianMixture]:
+    def densities(
+        self, settings: Mapping[str, Float[Tensor, "t"]]
+    ) -> tuple[GaussianMixture, GaussianMixture]:
         """p and q for t settings of separation, weights, width, rotation (degrees), noise and shifts."""
         one, none = torch.ones_like(settings["separation"]), torch.zeros_like(settings["separation"])
         scale = settings["separation"] / REFERENCE_SEPARATION

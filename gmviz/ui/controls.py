@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 
 from gmviz.experiments import codec
+from gmviz.experiments.scene import Scene
 from gmviz.knobs import Choice, Knob, controls_of
 
 R = TypeVar("R")
@@ -19,14 +20,16 @@ class Controls(Generic[R]):
     What a link asks for and cannot get is kept in `refused`, a sentence each.
     """
 
-    def __init__(self, name: str, request_type: type[R], scenes: Mapping[str, R]) -> None:
+    def __init__(self, name: str, request_type: type[R], scenes: Sequence[Scene] = ()) -> None:
         self.name = name
         self.request_type = request_type
         self.fields = {each.name: (each.default, control) for each, control in controls_of(request_type)}
-        self._memory = st.session_state.setdefault(f"{name}_memory", {"written": None, "fields": {}, "at": None})
+        self._memory = st.session_state.setdefault(
+            f"{name}_memory", {"written": None, "fields": {}, "at": None}
+        )
         asked = st.query_params.to_dict()
         if asked and asked != self._memory["written"]:
-            self._adopt(asked, scenes)
+            self._adopt(asked, {scene.id: scene.request for scene in scenes})
         for field, (default, _) in self.fields.items():
             value = self._memory["fields"].get(field, default)
             st.session_state.setdefault(self.key(field), value)
@@ -89,13 +92,14 @@ class Controls(Generic[R]):
         self._memory["fields"] = values
         return request
 
-    def write_link(self, request: R, scene: str | None) -> None:
-        """Bring the address bar in step: the fields that differ from their defaults, and the scene."""
-        texts = codec.encode(request)
+    def link(self, request: R, scene: Scene | None) -> dict[str, str]:
+        """Every field as text and the scene: what a copied link holds beside the play-head's position."""
+        return codec.encode(request) | ({"scene": scene.id} if scene else {})
+
+    def write_link(self, request: R, scene: Scene | None) -> None:
+        """Bring the address bar in step: what differs from the defaults, and the scene."""
         plain = codec.encode(self.request_type())
-        link = {field: text for field, text in texts.items() if text != plain[field]}
-        if scene is not None:
-            link["scene"] = scene
+        link = {field: text for field, text in self.link(request, scene).items() if text != plain.get(field)}
         if self.at is not None:
             link["at"] = repr(self.at)
         self._memory["written"] = link

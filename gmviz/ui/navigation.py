@@ -79,9 +79,13 @@ def neighbours(name: str) -> None:
     place = [room.name for room in ROOMS].index(name)
     left, right = st.columns(2)
     if place > 0:
-        left.page_link(ROOMS[place - 1].file, label=f"Previous: {ROOMS[place - 1].label}", icon=":material/west:")
+        left.page_link(
+            ROOMS[place - 1].file, label=f"Previous: {ROOMS[place - 1].label}", icon=":material/west:"
+        )
     if place + 1 < len(ROOMS):
-        right.page_link(ROOMS[place + 1].file, label=f"Next: {ROOMS[place + 1].label}", icon=":material/east:")
+        right.page_link(
+            ROOMS[place + 1].file, label=f"Next: {ROOMS[place + 1].label}", icon=":material/east:"
+        )
 
 
 def _query() -> dict[str, list[str]]:
