@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gmviz.checks import require
-from gmviz.figures.packing import Bits, Json, Store, quantised
+from gmviz.figures.packing import Json, Store, quantised
 from gmviz.figures.palette import INK, MUTED, Colour, Ramp
 
 Extent = tuple[float, float, float, float]  # x0, x1, y0, y1
@@ -71,7 +71,7 @@ class Heatmap(Layer):
     unit: str = ""
     symbol: str = ""
     mask: np.ndarray | None = None
-    bits: Bits = 16
+    bits: int = 16
 
     def __post_init__(self) -> None:
         shaped("Heatmap.values", self.values, (None, None, None), numbers=False)

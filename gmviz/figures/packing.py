@@ -22,18 +22,16 @@ so that clipping is never mistaken for a value. The header of a coded array hold
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
-Bits = Literal[8, 16]
 
 _TYPES = {"u1": np.uint8, "u2": np.uint16, "i2": np.int16, "f4": np.float32, "f8": np.float64}
 
 
 def quantised(
-    values: np.ndarray, low: float, high: float, bits: Bits = 16, absent: np.ndarray | None = None
+    values: np.ndarray, low: float, high: float, bits: int = 16, absent: np.ndarray | None = None
 ) -> np.ndarray:
     """Codes of `values` over (low, high), as defined above; `absent` marks what is not there."""
     top = 2**bits - 1

@@ -1,4 +1,4 @@
-"""The player in a bare page, without Streamlit: the same module, style and shadow root, and a stand-in for the server."""
+"""The player in a bare page: the same module, style and shadow root, and a stand-in for Streamlit."""
 
 import base64
 from collections.abc import Iterator
@@ -48,7 +48,8 @@ def play(page: Page, animation: Animation, **options: Any) -> None:
 def ground(page: Page, theme: str) -> None:
     """Set the theme as Streamlit does: by variables on the host."""
     page.evaluate(
-        """([paper, ink]) => { for (const node of [document.documentElement, document.getElementById("host")]) {
+        """([paper, ink]) => {
+        for (const node of [document.documentElement, document.getElementById("host")]) {
         node.style.setProperty("--st-background-color", paper); node.style.setProperty("--paper", paper);
         node.style.setProperty("--st-text-color", ink); } }""",
         [getattr(PAPER, theme), getattr(INK, theme)],
@@ -64,7 +65,7 @@ def bare_page(
     padding: int = 20,
     **context: Any,
 ) -> Iterator[Page]:
-    """A page with the player's module loaded; `context` goes to the browser context (reduced motion, touch, ...)."""
+    """A page with the player's module loaded; `context` goes to the browser context."""
     bodies = {
         "page": ("text/html", PAGE.replace("WIDTH", str(padding))),
         "player.js": ("text/javascript", script()),

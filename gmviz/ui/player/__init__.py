@@ -38,8 +38,9 @@ _MODULES = (
 def script() -> str:
     """The player as one JavaScript module.
 
-    Streamlit takes a component's JavaScript as one text, so the modules are put one after the other without their
-    imports and exports (all but the default one): every name at the top of a module is therefore unique.
+    Streamlit takes a component's JavaScript as one text, so the modules are put one after the other without
+    their imports and exports (all but the default one): every name at the top of a module is therefore
+    unique.
     """
     texts = [(_FOLDER / f"{module}.js").read_text(encoding="utf-8") for module in _MODULES]
     joined = re.sub(r'^import [^;]*? from "\./\w+\.js";\n', "", "\n".join(texts), flags=re.MULTILINE)
@@ -56,7 +57,7 @@ _mount = st.components.v2.component("gmviz_player", css=style(), js=script())
 
 @dataclass(frozen=True)
 class Moved(Mapping[str, tuple[float, float]]):
-    """The handles a visitor has dragged since the last run, by name: (x, y) in the panel's units. Empty if none."""
+    """The handles dragged since the last run, by name: (x, y) in the panel's units. Empty if none was."""
 
     positions: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -81,10 +82,10 @@ def player(
 ) -> Moved:
     """Show `animation` and give back the handles dragged since the last run.
 
-    The run plays once by itself and stops `at` a value of the axis (the poster if None); with the same `key` new
-    data keeps its place. While `veiled`, the play-head waits at the start and numbers read "?"; unveiled, the run
-    plays. `link` holds every query field of the page, for "Copy link". `on_moved` is called before the next run's
-    widgets are drawn, where a slider's session key may still be set.
+    The run plays once by itself and stops `at` a value of the axis (the poster if None); with the same
+    `key` new data keeps its place. While `veiled`, the play-head waits at the start and numbers read "?";
+    unveiled, the run plays. `link` holds every query field of the page, for "Copy link". `on_moved` is
+    called before the next run's widgets are drawn, where a slider's session key may still be set.
 
     Raises ValueError if `at` is not finite.
     """

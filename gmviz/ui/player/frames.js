@@ -1,7 +1,7 @@
 // What does not move: titles, frames, ticks, scales, legend.
 
 import { DASH, drawMark, fitted, roundedPath, setFont } from "./canvas.js";
-import { formatNumber, formatTick, linearTicks } from "./ticks.js";
+import { formatNumber, formatTicks, linearTicks } from "./ticks.js";
 
 const LINE_KINDS = new Set(["contours", "polyline", "segments", "arrows"]);
 const DOT_KINDS = new Set(["particles", "points", "bars", "handles"]);
@@ -70,27 +70,29 @@ function drawTicks(ctx, look, panel, frame, yTicks) {
   const bottom = frame.y + frame.h;
   const labelled = panel.x_label ? ctx.measureText(panel.x_label).width + 10 : 0;
   ctx.beginPath();
-  for (const tick of linearTicks(x0, x1, Math.max(2, frame.w / 64))) {
-    const x = to.x(tick);
-    const half = ctx.measureText(formatTick(tick)).width / 2;
-    if (x + half > frame.x + frame.w - labelled || (x - half < frame.x - 14)) continue;
+  const across = linearTicks(x0, x1, Math.max(2, frame.w / 70));
+  formatTicks(across).forEach((text, i) => {
+    const x = to.x(across[i]);
+    const half = ctx.measureText(text).width / 2;
+    if (x + half > frame.x + frame.w - labelled || x - half < frame.x - 14) return;
     ctx.moveTo(x, bottom);
     ctx.lineTo(x, bottom + 4);
-    ctx.fillText(formatTick(tick), x, bottom + 6);
-  }
+    ctx.fillText(text, x, bottom + 6);
+  });
   ctx.textAlign = "right";
   if (panel.x_label) ctx.fillText(panel.x_label, frame.x + frame.w, bottom + 6);
   if (yTicks) {
     ctx.textBaseline = "middle";
     const roof = panel.y_label ? frame.y + 26 : frame.y;
     if (panel.y_label) ctx.fillText(panel.y_label, frame.x - 8, frame.y + 8);
-    for (const tick of linearTicks(y0, y1, Math.max(2, frame.h / 44))) {
-      const y = to.y(tick);
-      if (y < roof || y > bottom - 2) continue;
+    const upwards = linearTicks(y0, y1, Math.max(2, frame.h / 48));
+    formatTicks(upwards).forEach((text, i) => {
+      const y = to.y(upwards[i]);
+      if (y < roof || y > bottom - 2) return;
       ctx.moveTo(frame.x, y);
       ctx.lineTo(frame.x - 4, y);
-      ctx.fillText(formatTick(tick), frame.x - 8, y);
-    }
+      ctx.fillText(text, frame.x - 8, y);
+    });
   }
   ctx.stroke();
 }

@@ -11,6 +11,7 @@ const WIDE = 640;
 const Y_TICKS = 34;
 const CHART_LEFT = 46;
 const NUMERAL = 64;
+const MIN_CHART = 104;
 
 /** Do all panels show the same part of the plane? Then they share the ticks of y. */
 export function sameExtent(panels) {
@@ -58,16 +59,24 @@ function panelRows(panels, columns, width, top, highest) {
 }
 
 function numeralBlock(count, x, y, width, minimum) {
-  const columns = clamp(Math.floor(width / minimum), 1, Math.max(count, 1));
+  const least = count > 2 ? Math.min(minimum, 128) : minimum;
+  const columns = clamp(Math.floor(width / least), 1, Math.max(count, 1));
   const rows = Math.ceil(count / columns);
   return { x, y, w: width, h: rows * NUMERAL, columns, cell: { w: width / columns, h: NUMERAL } };
 }
 
-function below(panels, numerals, tracks, width, room, columns, top, compact) {
-  const least = tracks ? 150 : 0;
+/** The highest frames with which rows of panels and `below` pixels under them fit in `room`. */
+function highestIn(room, below, panels, columns, width, top) {
   const rows = Math.ceil(panels.length / columns);
-  const chrome = top + rows * (TITLE + LINE + 6 + 2 * LINE + 18) + least + (tracks ? 34 : 0);
-  const highest = compact ? Infinity : Math.max(110, (room - chrome) / rows);
+  const flat = panelRows(panels, columns, width, top, 0).bottom;
+  return Math.max(100, (room - below - flat) / rows);
+}
+
+/** Panels over a row of numerals and chart. */
+function stacked(panels, numerals, tracks, width, room, columns, top, compact) {
+  const side = numeralBlock(numerals, 0, 0, numerals > 2 ? Math.min(440, width * 0.5) : 250, 200);
+  const foot = tracks ? 18 + Math.max(MIN_CHART + LINE, side.h) + 6 : 4;
+  const highest = compact ? Infinity : highestIn(room, foot, panels, columns, width, top);
   const grid = panelRows(panels, columns, width, top, highest);
   if (!tracks) return { ...grid, height: grid.bottom + 4, numerals: null, chart: null };
   const y = grid.bottom + 14;
@@ -76,20 +85,20 @@ function below(panels, numerals, tracks, width, room, columns, top, compact) {
     const chart = { x: CHART_LEFT, y: y + block.h + 8, w: width - CHART_LEFT - 8, h: 130 };
     return { ...grid, numerals: block, chart, height: chart.y + chart.h + LINE + 8 };
   }
-  const block = numeralBlock(numerals, 0, y, numerals > 2 ? Math.min(440, width * 0.5) : 236, 200);
-  const h = clamp(Math.max(room - y - LINE - 8, block.h - LINE), 104, 170);
-  const chart = { x: block.w + CHART_LEFT + 8, y: y + 4, w: width - block.w - CHART_LEFT - 8, h };
+  const block = { ...side, y };
+  const h = clamp(room - y - LINE - 10, MIN_CHART, 170);
+  const chart = { x: block.w + CHART_LEFT, y: y + 4, w: width - block.w - CHART_LEFT, h };
   return { ...grid, numerals: block, chart, height: Math.max(chart.y + h + LINE, y + block.h) + 6 };
 }
 
+/** Panels to the left of numerals over chart. */
 function beside(panels, numerals, width, room, columns, top) {
-  const rows = Math.ceil(panels.length / columns);
-  const highest = Math.max(120, (room - top - rows * (TITLE + LINE + 6 + 2 * LINE + 18)) / rows);
+  const highest = highestIn(room, 4, panels, columns, width - 270 - GAP, top);
   const grid = panelRows(panels, columns, width - 270 - GAP, top, highest);
   const x = grid.right + GAP + 8;
   const block = numeralBlock(numerals, x, top, width - x, 170);
   const y = top + block.h + 12;
-  const h = clamp(grid.bottom - y - LINE - 4, 96, 300);
+  const h = clamp(grid.bottom - y - LINE - 4, MIN_CHART, 300);
   const chart = { x: x + CHART_LEFT, y, w: width - x - CHART_LEFT, h };
   return { ...grid, numerals: block, chart, height: Math.max(grid.bottom, y + h + LINE + 4) + 4 };
 }
@@ -104,13 +113,15 @@ export function arrange(width, { panels, numerals, tracks, legend, formula }, li
   const last = formula ? LINE + 10 : 0;
   const room = limit - BAR_HEIGHT - last;
   const count = panels.length;
+  const inner = width - 1; // a frame's line lies half outside it
   const options = [];
   if (width >= WIDE) {
-    options.push(below(panels, numerals, tracks, width, room, count, top, false));
-    if (tracks) options.push(beside(panels, numerals, width, room, count, top));
-    if (count === 4) options.push(tracks ? beside(panels, numerals, width, room, 2, top) : below(panels, 0, 0, width, room, 2, top, false));
+    for (const columns of count === 4 ? [4, 2] : [count]) {
+      options.push(stacked(panels, numerals, tracks, inner, room, columns, top, false));
+      if (tracks) options.push(beside(panels, numerals, inner, room, columns, top));
+    }
   } else {
-    options.push(below(panels, numerals, tracks, width, room, width < 480 ? 1 : Math.min(2, count), top, true));
+    options.push(stacked(panels, numerals, tracks, inner, room, width < 480 ? 1 : Math.min(2, count), top, true));
   }
   const area = (option) => option.cells.reduce((sum, { frame }) => sum + frame.w * frame.h, 0);
   const fits = (option) => option.height <= room + 1 || width < WIDE;

@@ -72,7 +72,7 @@ class HeatmapPainter {
 function strokeLine(ctx, path, layer, look, halo) {
   ctx.lineJoin = "round";
   if (halo) {
-    ctx.globalAlpha = 0.55;
+    ctx.globalAlpha = 0.65;
     ctx.lineWidth = layer.width + 1.6;
     ctx.strokeStyle = look.paper;
     ctx.stroke(path);

@@ -1,6 +1,6 @@
 // The player: one canvas, one clock, one row of controls. Streamlit calls the default export with every new datum.
 
-import { DASH, isDark, roundedPath, setFont } from "./canvas.js";
+import { isDark, roundedPath, setFont } from "./canvas.js";
 import { Clock } from "./clock.js";
 import { Controls, Numbers, element } from "./elements.js";
 import { Film, copyText, fileName, linkTo, savePicture } from "./exports.js";

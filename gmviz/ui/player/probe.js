@@ -2,8 +2,8 @@
 
 import { drawMark, roundedPath, setFont } from "./canvas.js";
 import { projection } from "./frames.js";
-import { clamp, readMap } from "./interpolate.js";
-import { formatNumber } from "./ticks.js";
+import { clamp, readMap, topCode } from "./interpolate.js";
+import { formatNumber, formatReading } from "./ticks.js";
 
 /** The panel whose frame holds the pixel (x, y), and the point there; null outside. */
 export function pointAt(panels, cells, x, y) {
@@ -27,15 +27,26 @@ export function readPanel(animation, panel, position, x, y) {
     const name = layer.symbol || layer.label;
     if (!read) lines.push(`${name} is not defined here`);
     else {
-      const sign = { "": "=", "at most": "≤", "at least": "≥" }[read.beyond];
-      lines.push([name, sign, formatNumber(read.value), layer.unit].filter(Boolean).join(" "));
+      const resolution = (layer.high - layer.low) / (topCode(layer.values) - 3);
+      const sign = { "at most": "≤", "at least": "≥" }[read.beyond];
+      const value = sign ? `${sign} ${formatNumber(read.value)}` : formatReading(read.value, resolution);
+      lines.push([name, value, layer.unit].filter(Boolean).join(" "));
     }
   }
   return lines;
 }
 
-function drawChip(ctx, look, lines, x, y, frame) {
+/** Break lines that are too wide before their sign. */
+function broken(ctx, lines, width) {
+  return lines.flatMap((line) => {
+    const at = line.search(/ [=≈≤≥] /);
+    return at < 0 || ctx.measureText(line).width <= width ? [line] : [line.slice(0, at), line.slice(at + 1)];
+  });
+}
+
+function drawChip(ctx, look, text, x, y, frame) {
   setFont(ctx, look, 14);
+  const lines = broken(ctx, text, frame.w - 24);
   const width = Math.max(...lines.map((line) => ctx.measureText(line).width)) + 16;
   const height = 19 * lines.length + 9;
   const left = clamp(x + 12 + width < frame.x + frame.w ? x + 12 : x - 12 - width, frame.x + 3, Math.max(frame.x + 3, frame.x + frame.w - width - 3));

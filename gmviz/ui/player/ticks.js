@@ -24,6 +24,13 @@ export function formatNumber(x, digits = 3) {
   return withMinus(size >= 10 ** (digits - 1) ? String(rounded) : rounded.toPrecision(digits));
 }
 
+/** A number known to within `resolution`: no digit more than is known, at most three. */
+export function formatReading(x, resolution) {
+  if (!(Math.abs(x) > resolution)) return "≈ 0";
+  const known = Math.floor(Math.log10(Math.abs(x) / resolution)) + 1;
+  return `= ${formatNumber(x, Math.min(3, known))}`;
+}
+
 /** An error to one digit: ± 2×10⁻⁹. */
 export function formatError(x) {
   return `± ${formatNumber(x, 1)}`;
@@ -38,7 +45,7 @@ export function valueFormatter(values, log) {
     return (x) => formatNumber(x);
   }
   let decimals = 0;
-  const told = (d) => values.every((v) => Math.abs(v - Number(v.toFixed(d))) < 0.02 * step);
+  const told = (d) => values.every((v) => Math.abs(v - Number(v.toFixed(d))) < 0.1 * step);
   while (decimals < 4 && !told(decimals)) decimals++;
   return (x) => withMinus((Math.abs(x) < 0.5 * 10 ** -decimals ? 0 : x).toFixed(decimals));
 }
@@ -49,7 +56,7 @@ export function linearTicks(low, high, count) {
   if (!(span > 0) || count < 1) return [];
   const rough = span / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * (1 - 1e-9));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.7);
   const ticks = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * span; i++) {
     ticks.push(Number((i * step).toPrecision(12)));
@@ -69,13 +76,20 @@ export function logTicks(low, high, count) {
   for (let k = from - 1; k <= to + 1; k++) {
     for (const m of [1, 2, 5]) if (m * 10 ** k >= low * (1 - 1e-9) && m * 10 ** k <= high * (1 + 1e-9)) finer.push(m * 10 ** k);
   }
-  return finer.length >= 2 ? finer.slice(0, Math.max(count, 2)) : linearTicks(low, high, count).filter((v) => v > 0);
+  const thinner = Math.max(1, Math.ceil(finer.length / Math.max(count, 2)));
+  return finer.length >= 2 ? finer.filter((_, i) => i % thinner === 0) : linearTicks(low, high, count).filter((v) => v > 0);
 }
 
-/** A tick's text: powers of ten as 10ⁿ when far from 1. */
-export function formatTick(x) {
+/** The texts of an axis' ticks, in one way for all: powers of ten if any is far from 1. */
+export function formatTicks(ticks) {
+  const far = (x) => x !== 0 && (Math.abs(x) >= 1e4 || Math.abs(x) < 1e-2);
+  const inPowers = ticks.some(far);
+  return ticks.map((x) => formatTick(x, inPowers));
+}
+
+function formatTick(x, inPowers) {
   const size = Math.abs(x);
-  if (size >= 1e4 || (size > 0 && size < 1e-2)) {
+  if (inPowers && size > 0) {
     const exponent = Math.floor(Math.log10(size) + 1e-9);
     const mantissa = Number((x / 10 ** exponent).toPrecision(3));
     return withMinus(mantissa === 1 ? `10${superscript(exponent)}` : `${mantissa}×10${superscript(exponent)}`);

@@ -2,7 +2,7 @@
 
 import { DASH, drawMark, drawTabular, fitted, setFont } from "./canvas.js";
 import { axisPosition, axisValue, clamp, trackValue } from "./interpolate.js";
-import { formatError, formatNumber, formatTick, linearTicks, logTicks } from "./ticks.js";
+import { formatError, formatNumber, formatTicks, linearTicks, logTicks } from "./ticks.js";
 
 const MOST_DECADES = 9;
 
@@ -73,28 +73,29 @@ function drawChartAxes(ctx, look, animation, chart, scales, veiled) {
   ctx.lineTo(chart.x + chart.w, bottom);
   ctx.textAlign = "center";
   ctx.textBaseline = "top";
-  const name = [axis.label, axis.symbol].filter(Boolean).join(" ");
+  const name = chart.w < 260 && axis.symbol ? axis.symbol : [axis.label, axis.symbol].filter(Boolean).join(" ");
   const reserved = ctx.measureText(name).width + 12;
   const many = clamp(chart.w / 80, 2, 7);
   const ticks = axis.log ? logTicks(...scales.ends, many) : linearTicks(...scales.ends, many);
-  for (const tick of ticks) {
-    const x = scales.x(tick);
+  formatTicks(ticks).forEach((text, i) => {
+    const x = scales.x(ticks[i]);
     ctx.moveTo(x, bottom);
     ctx.lineTo(x, bottom + 4);
-    const half = ctx.measureText(formatTick(tick)).width / 2;
-    if (x + half < chart.x + chart.w - reserved) ctx.fillText(formatTick(tick), x, bottom + 6);
-  }
+    const half = ctx.measureText(text).width / 2;
+    if (x + half < chart.x + chart.w - reserved) ctx.fillText(text, x, bottom + 6);
+  });
   ctx.textAlign = "right";
   ctx.fillText(name, chart.x + chart.w, bottom + 6);
   if (!veiled) {
     ctx.textBaseline = "middle";
     const heights = clamp(chart.h / 30, 2, 6);
-    for (const tick of log ? logTicks(scales.low, scales.high, heights) : linearTicks(scales.low, scales.high, heights)) {
-      const y = scales.y(tick);
+    const levels = log ? logTicks(scales.low, scales.high, heights) : linearTicks(scales.low, scales.high, heights);
+    formatTicks(levels).forEach((text, i) => {
+      const y = scales.y(levels[i]);
       ctx.moveTo(chart.x, y);
       ctx.lineTo(chart.x + chart.w, y);
-      ctx.fillText(formatTick(tick), chart.x - 8, y);
-    }
+      ctx.fillText(text, chart.x - 8, y);
+    });
   }
   ctx.stroke();
 }
@@ -195,14 +196,18 @@ export function drawNumerals(ctx, look, animation, block, position, veiled) {
     const used = ctx.measureText(label).width + 8;
     setFont(ctx, look, 14);
     ctx.fillStyle = look.muted;
-    if (track.unit && used + 20 < room) ctx.fillText(fitted(ctx, track.unit, room - used), x + 18 + used, y + 14);
+    const beside = used + ctx.measureText(track.unit).width <= room;
+    if (beside) ctx.fillText(track.unit, x + 18 + used, y + 14);
     const { value, error } = numeralText(track, position, animation.log_tracks, veiled);
-    setFont(ctx, look, 28, 600);
+    let size = 28;
+    setFont(ctx, look, size, 600);
+    while (size > 18 && ctx.measureText(value).width > room) setFont(ctx, look, (size -= 2), 600);
     ctx.fillStyle = colour;
     const width = drawTabular(ctx, value, x + 18, y + 45);
     setFont(ctx, look, 14);
     ctx.fillStyle = look.muted;
-    if (error && width + 8 + ctx.measureText(error).width < room) drawTabular(ctx, error, x + 26 + width, y + 45);
+    const rest = [error, beside ? "" : track.unit].filter(Boolean).join(" ");
+    if (rest && width + 8 + ctx.measureText(rest).width < room + 6) drawTabular(ctx, rest, x + 26 + width, y + 45);
   });
 }
 
