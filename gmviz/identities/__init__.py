@@ -1,0 +1,18 @@
+"""Every identity the app rests on, written once: the tests run it, a page shows it.
+
+Each is a statement about any pair (p, q) of smooth densities on R^d. In the formulas r = f = log p − log q,
+D_F is the Fisher divergence and p_σ the law of x₀ + σz.
+"""
+
+from gmviz.identities.divergences import DIVERGENCE_IDENTITIES
+from gmviz.identities.identity import AT_MOST, EQUAL, Identity, Relation, Verdict
+from gmviz.identities.local_variance import LOCAL_VARIANCE_IDENTITIES
+from gmviz.identities.noise import NOISE_IDENTITIES
+
+__all__ = ["AT_MOST", "EQUAL", "IDENTITIES", "Identity", "Relation", "Verdict"]
+
+IDENTITIES: tuple[Identity, ...] = (
+    *DIVERGENCE_IDENTITIES,
+    *NOISE_IDENTITIES,
+    *LOCAL_VARIANCE_IDENTITIES,
+)
