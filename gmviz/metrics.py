@@ -77,10 +77,10 @@ class Sliced(Metric):
     def mean_over_directions(self, density: Density, x: Tensor, p: int) -> Tensor:
         """mean_u ∫ |F̂_u − F_u|ᵖ, F̂ and F the distribution functions of the samples and of the density."""
         _check_samples(density, x)
-        finite = x.isfinite().all(-1).all(-1)
-        along = directions(density.dimension, self.count)
-        each = distances(density, x.double().nan_to_num(0.0, 0.0, 0.0), along, self.nodes, p)
-        return each.mean(-1).where(finite, math.inf)
+        each = distances(
+            density, _shown(x).double(), directions(density.dimension, self.count), self.nodes, p
+        )
+        return _or_infinite(each.mean(-1), x)
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,11 @@ class MMD(Metric):
 
     def __call__(self, density: Density, x: Float[Tensor, "... n d"]) -> Float[Tensor, "..."]:
         _check_samples(density, x)
-        noised = density.noised(self.bandwidth)
+        noised, shown = density.noised(self.bandwidth), _shown(x)
         log_peak = density.dimension / 2 * math.log(2 * math.pi * self.bandwidth**2)
-        among = self._among(x.reshape(-1, *x.shape[-2:])).reshape(x.shape[:-2])
-        across = (noised.log_prob(x) + log_peak).exp().mean(-1)
-        return among - 2 * across + self.self_similarity(density)
+        among = self._among(shown.reshape(-1, *x.shape[-2:])).reshape(x.shape[:-2])
+        across = (noised.log_prob(shown) + log_peak).exp().mean(-1)
+        return _or_infinite(among - 2 * across + self.self_similarity(density), x)
 
     def self_similarity(self, density: Density) -> Float[Tensor, "..."]:
         """E k(Y, Y') = (2πℓ²)^{d/2} ∫ p p_ℓ, in closed form for a mixture and by quadrature otherwise."""
@@ -175,7 +175,7 @@ class ModeError(Metric):
 
     def __call__(self, density: Density, x: Float[Tensor, "... n d"]) -> Float[Tensor, "..."]:
         mixture = _with_modes(density)
-        return (mode_weights(mixture, x) - mixture.weights).abs().sum(-1) / 2
+        return _or_infinite((mode_weights(mixture, x) - mixture.weights).abs().sum(-1) / 2, x)
 
 
 @dataclass(frozen=True)
@@ -252,3 +252,13 @@ def _with_modes(density: Density) -> Mixture:
 def _check_samples(density: Density, x: Tensor) -> None:
     fits = x.dim() >= 2 and x.shape[-1] == density.dimension and x.shape[-2] > 0
     require(fits, "x", f"(..., n, {density.dimension}) with n ≥ 1", f"shape {tuple(x.shape)}")
+
+
+def _shown(x: Tensor) -> Tensor:
+    """Samples that can be computed with; what is not finite is judged by `_or_infinite`."""
+    return x.nan_to_num(0.0, 0.0, 0.0)
+
+
+def _or_infinite(distance: Tensor, x: Tensor) -> Tensor:
+    """The distance, or +∞ where samples are not finite."""
+    return distance.where(x.isfinite().all(-1).all(-1), math.inf)
