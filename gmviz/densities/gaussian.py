@@ -112,7 +112,10 @@ def _cholesky(covariances: Tensor) -> Tensor:
     rounding = 64 * torch.finfo(covariances.dtype).eps * covariances.abs().amax((-2, -1))
     require(bool((skew <= rounding).all()), "covariances", "symmetric", f"C − Cᵀ up to {skew.max().item():g}")
     lower, failed = torch.linalg.cholesky_ex(covariances)
-    if failed.any():
+    # A singular matrix can pass with a last pivot that is rounding only.
+    pivots, variances = (part.diagonal(dim1=-2, dim2=-1) for part in (lower, covariances))
+    singular = pivots.square() <= 16 * torch.finfo(covariances.dtype).eps * variances
+    if bool((failed > 0).any() | singular.any()):
         smallest = torch.linalg.eigvalsh(covariances).min().item()
         require(False, "covariances", "positive definite", f"a smallest eigenvalue of {smallest:g}")
     return lower

@@ -58,6 +58,15 @@ class KernelDensity(Mixture):
     def _mean_pull(self, g: Tensor, x: Tensor) -> Tensor:
         return self._precision * (x - self._centre - self._data.mT @ g)
 
+    def _spread(self, g: Tensor, x: Tensor) -> Tensor:
+        """Cov_g(x_k)/σ⁴, from the data's products."""
+        data = self._data.mT
+        mean = data @ g
+        products = data.unsqueeze(-2) * data.unsqueeze(-3)
+        second = (products.flatten(-3, -2) @ g).unflatten(-2, (self.dimension, self.dimension))
+        between = second - mean.unsqueeze(-2) * mean.unsqueeze(-3)
+        return self._precision.square().unsqueeze(-1) * between
+
     def _mean_precision(self, g: Tensor, x: Tensor) -> Tensor:
         eye = torch.eye(self.dimension, dtype=g.dtype, device=g.device)
         return (self._precision * eye).unsqueeze(-1)

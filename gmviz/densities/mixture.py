@@ -46,6 +46,12 @@ class Mixture(Density):
         """Σ g_k u_k: (..., K, n), (..., d, n) → (..., d, n)."""
         return (g.unsqueeze(-3) * self._pulls(x)).sum(-2)
 
+    def _spread(self, g: Tensor, x: Tensor) -> Tensor:
+        """Σ g_k (u_k − u)(u_k − u)ᵀ: (..., K, n), (..., d, n) → (..., d, d, n)."""
+        u = self._pulls(x)
+        apart = u - (g.unsqueeze(-3) * u).sum(-2, keepdim=True)
+        return ((g.unsqueeze(-3) * apart).unsqueeze(-4) * apart.unsqueeze(-3)).sum(-2)
+
     @property
     def dimension(self) -> int:
         return self.means.shape[-1]
@@ -61,20 +67,13 @@ class Mixture(Density):
     def value_and_score(
         self, x: Float[Tensor, "... n d"]
     ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-        def both(part: Tensor) -> tuple[Tensor, Tensor]:
-            log_p, g = self._posterior(part)
-            return log_p, -self._mean_pull(g, part)
-
-        log_p, score = self._in_chunks(both, x)
+        log_p, score = self._in_chunks(self._value_and_score, x)
         return log_p, score.mT
 
     def hessian(self, x: Float[Tensor, "... n d"]) -> Float[Tensor, "... n d d"]:
         def curvature(part: Tensor) -> tuple[Tensor]:
             _, g = self._posterior(part)
-            u = self._pulls(part)
-            apart = u - (g.unsqueeze(-3) * u).sum(-2, keepdim=True)
-            spread = ((g.unsqueeze(-3) * apart).unsqueeze(-4) * apart.unsqueeze(-3)).sum(-2)
-            return (spread - self._mean_precision(g, part),)
+            return (self._spread(g, part) - self._mean_precision(g, part),)
 
         return self._in_chunks(curvature, x)[0].movedim(-1, -3)
 
@@ -96,14 +95,13 @@ class Mixture(Density):
         return torch.stack([low.amin(0), high.amax(0)], dim=-1)
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """log p (..., n) and the responsibilities g (..., K, n): a logsumexp that keeps its exponentials."""
-        joint = self._log_joint(x)
-        peak = joint.detach().amax(-2, keepdim=True)
-        # Far below one rounding error, and still a normal number: subnormal ones are ten times slower.
-        invisible = 0.8 * math.log(torch.finfo(joint.dtype).tiny)
-        g = (joint - peak).clamp(min=invisible).exp()
-        total = g.sum(-2, keepdim=True)
-        return (peak + total.log()).squeeze(-2), g / total
+        """log p (..., n) and the responsibilities g (..., K, n)."""
+        return log_sum_and_shares(self._log_joint(x))
+
+    def _value_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """log p (..., n) and ∇log p (..., d, n)."""
+        log_p, g = self._posterior(x)
+        return log_p, -self._mean_pull(g, x)
 
     def _in_chunks(self, function: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor) -> tuple[Tensor, ...]:
         """`function` of (..., d, n) over blocks of points whose intermediates (..., d, K, n) fit `CHUNK`."""
@@ -114,3 +112,13 @@ class Mixture(Density):
         width = batch * d * self.means.shape[-2] * x.element_size()
         blocks = [function(block) for block in x.split(max(1, CHUNK // max(1, width)), dim=-1)]
         return tuple(torch.cat(parts, dim=-1) for parts in zip(*blocks, strict=True))
+
+
+def log_sum_and_shares(joint: Tensor) -> tuple[Tensor, Tensor]:
+    """log Σ_k exp joint_k (..., n) and softmax_k joint (..., K, n), from the same exponentials."""
+    peak = joint.detach().amax(-2, keepdim=True)
+    # Far below one rounding error, and still a normal number: subnormal ones are ten times slower.
+    invisible = 0.8 * math.log(torch.finfo(joint.dtype).tiny)
+    g = (joint - peak).clamp(min=invisible).exp()
+    total = g.sum(-2, keepdim=True)
+    return (peak + total.log()).squeeze(-2), g / total
