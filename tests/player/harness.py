@@ -13,7 +13,8 @@ from gmviz.figures.palette import INK, PAPER
 from gmviz.ui.player import script, style
 
 ADDRESS = "http://localhost/page"
-PAGE = """<!doctype html><meta charset="utf-8"><title>player</title>
+PAGE = """<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>player</title>
 <style>html,body{margin:0;background:var(--paper)} main{padding:WIDTHpx}</style>
 <main><div id="host"></div></main>
 <script type="module">

@@ -4,7 +4,7 @@ const PATIENCE = 5000; // ms after which an unanswered message no longer holds b
 
 /** Sends { id, positions } through `send`; `answered(id)` says that the server has seen message `id`. */
 export class Moves {
-  constructor(send, later = setTimeout, cancel = clearTimeout) {
+  constructor(send, later = (act, ms) => setTimeout(act, ms), cancel = (timer) => clearTimeout(timer)) {
     this.send = send;
     this.later = later;
     this.cancel = cancel;

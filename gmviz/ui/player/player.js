@@ -10,7 +10,7 @@ import { axisPosition, axisValue, clamp } from "./interpolate.js";
 import { arrange } from "./layout.js";
 import { Moves } from "./moves.js";
 import { painterOf } from "./paint.js";
-import { drawProbe, pointAt } from "./probe.js";
+import { drawProbe, pointAt, readPanel } from "./probe.js";
 import { valueFormatter } from "./ticks.js";
 import { chartScales, drawChart, drawNumerals, drawPlayHead, formulaText, labelRoom, numeralText } from "./tracks.js";
 import { unpackMessage } from "./unpack.js";
@@ -200,6 +200,7 @@ class Player {
       formula: animation.formula !== "",
     };
     this.plan = full ? arrange(width / zoom, spec, height / zoom) : arrange(width, spec);
+    this.stage.dataset.frames = JSON.stringify(this.plan.cells.map(({ frame }) => frame)); // where tests look
     if (this.plan.chart) this.plan.chart.w -= labelRoom(this.ctx, this.lookNow, animation.tracks);
     this.ratio = clamp(window.devicePixelRatio || 1, 1, LARGEST_RATIO) * zoom;
     const pixels = [Math.round(this.plan.width * this.ratio), Math.round(this.plan.height * this.ratio)];
@@ -411,6 +412,8 @@ class Player {
   setProbe(probe) {
     if (!probe && !this.probe) return;
     this.probe = probe;
+    const panel = probe && this.animation.panels[probe.panel];
+    this.stage.dataset.probe = panel ? readPanel(this.animation, panel, this.clock.position, probe.x, probe.y).join("; ") : "";
     this.wake();
   }
 
