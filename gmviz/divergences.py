@@ -37,7 +37,7 @@ class LogRatio:
         """Evaluate both densities once at x (..., n, d)."""
         if not scores:
             return LogRatio(p.log_prob(x), q.log_prob(x))
-        (log_p, score_p), (log_q, score_q) = _value_and_score(p, x), _value_and_score(q, x)
+        (log_p, score_p), (log_q, score_q) = p.value_and_score(x), q.value_and_score(x)
         return LogRatio(log_p, log_q, score_p, score_q)
 
     @cached_property
@@ -68,14 +68,10 @@ class LogRatio:
 
     @cached_property
     def gradient(self) -> Float[Tensor, "..."]:
-        """∇r; 0 where p has no mass, ∞ where only q has none. Raises `ValueError` without scores."""
+        """∇r. Raises `ValueError` without scores."""
         if self.score_p is None or self.score_q is None:
             raise ValueError("scores must be evaluated for the gradient of a log-ratio, got none")
-        slope = self.score_p - self.score_q
-        if self.everywhere:
-            return slope
-        missed, empty = self.value == torch.inf, self.log_p == -torch.inf
-        return slope.masked_fill(missed[..., None], torch.inf).masked_fill(empty[..., None], 0.0)
+        return self.score_p - self.score_q
 
     @cached_property
     def squared_slope(self) -> Float[Tensor, "..."]:
@@ -304,14 +300,3 @@ def measure(
     return tuple(
         divergence.combine(total.estimate()) for divergence, total in zip(divergences, totals, strict=True)
     )
-
-
-def _value_and_score(density: Density, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Both at x; outside a hard edge, where there is no score, zeros stand in for it."""
-    if not any(len(axis) for axis in density.edges()):
-        return density.value_and_score(x)
-    log_prob = density.log_prob(x)
-    inside = log_prob.isfinite()
-    score = torch.zeros_like(x)
-    score[inside] = density.score(x[inside])
-    return log_prob, score
