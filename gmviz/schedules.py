@@ -77,6 +77,11 @@ class Schedule(ABC):
         """λ = log(α/σ), half the log signal-to-noise ratio."""
         return -self.tau(t).log()
 
+    def total_variance(self, density: Density, t: Time) -> Float[Tensor, "..."]:
+        """tr Cov(x_t) = α² tr Cov(x₀) + d σ², a length squared."""
+        trace = density.covariance().double().diagonal(dim1=-2, dim2=-1).sum(-1)
+        return self.alpha(t).square() * trace + density.dimension * self.sigma(t).square()
+
     def prior(self, density: Density) -> GaussianMixture:
         """The standard prior N(0, s²I) in the density's dimension: s = σ_max (VE) or 1."""
         eye = torch.eye(density.dimension, dtype=torch.float64)

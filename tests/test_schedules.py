@@ -1,185 +1,166 @@
-"""Schedules against the equation they solve, against each other, and where float32 loses digits."""
+"""Schedules against autograd, published tables and closed forms."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from scipy.integrate import solve_ivp
 
-from gmviz.densities import GaussianMixture
-from gmviz.schedules import SCHEDULES, VE, VP, Schedule, SubVP, VPCosine
+from gmviz.samplers.grids import GRIDS, Karras, UniformLogSNR, UniformTime
+from gmviz.schedules import SCHEDULES, VE, VP, SubVP, VPCosine
+from tests.samplers.laws import P2, P7, mixture
 
-TIMES = torch.linspace(0.01, 1.0, 34, dtype=torch.float64)
-each_schedule = pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)
-
-
-@pytest.fixture
-def data() -> GaussianMixture:
-    means = torch.tensor([[-2.0, 0.0], [2.0, 1.0], [0.5, -2.0]], dtype=torch.float64)
-    weights = torch.tensor([0.6, 0.3, 0.1], dtype=torch.float64)
-    return GaussianMixture(weights, means, 0.16 * torch.eye(2, dtype=torch.float64).expand(3, 2, 2))
+TIMES = torch.linspace(1e-3, 0.999, 200, dtype=torch.float64)
+each_schedule = pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: s.name)
 
 
-def slope(function, t):
-    """The derivative of a function of time by autograd."""
-    t = t.clone().requires_grad_()
-    (derivative,) = torch.autograd.grad(function(t).sum(), t)
-    return derivative
+def derivative(f):
+    t = TIMES.clone().requires_grad_()
+    return torch.autograd.grad(f(t).sum(), t)[0]
 
 
 @each_schedule
-def test_rate_is_the_slope_of_log_alpha(schedule):
-    if isinstance(schedule, VE):
-        assert (schedule.rate(TIMES) == 0).all()
-        assert (schedule.alpha(TIMES) == 1).all()
-    else:
-        assert torch.allclose(
-            slope(lambda t: schedule.alpha(t).log(), TIMES), schedule.rate(TIMES), rtol=1e-11
-        )
-
-
-@each_schedule
-def test_diffusion_is_what_the_variance_needs(schedule):
-    """(σ²)' = 2 f σ² + g²."""
-    growth = slope(lambda t: schedule.sigma(t).square(), TIMES)
-    f, s2 = schedule.rate(TIMES), schedule.sigma(TIMES).square()
-    assert torch.allclose(growth, 2 * f * s2 + schedule.diffusion(TIMES).square(), rtol=1e-10)
-
-
-@each_schedule
-def test_the_variance_solves_its_equation_by_an_independent_solver(schedule):
-    """scipy integrates dv/dt = 2 f v + g² from σ(0)² to σ(1)²."""
-
-    def growth(t, v):
-        t = min(max(t, 0.0), 1.0)
-        return 2 * schedule.rate(t).item() * v + schedule.diffusion(t).item() ** 2
-
-    start = schedule.sigma(0.0).item() ** 2
-    solution = solve_ivp(growth, (0.0, 1.0), [start], rtol=1e-10, atol=1e-14, method="DOP853")
-    assert solution.y[0, -1] == pytest.approx(schedule.sigma(1.0).item() ** 2, rel=1e-8)
-
-
-@each_schedule
-def test_drift_is_linear_in_x(schedule, generator):
-    x = torch.randn(5, 3, dtype=torch.float64, generator=generator)
-    assert torch.allclose(schedule.drift(x, 0.3), schedule.rate(0.3) * x)
-    times = torch.tensor([0.3, 0.7], dtype=torch.float64)
-    assert torch.allclose(schedule.drift(x, times)[1], schedule.rate(0.7) * x)
-
-
-@each_schedule
-def test_noise_drowns_the_signal_ever_more(schedule):
-    assert (schedule.log_snr(TIMES).diff() < 0).all()
-    assert torch.allclose(schedule.log_snr(TIMES), (schedule.alpha(TIMES) / schedule.sigma(TIMES)).log())
+def test_coefficients_are_those_of_the_equation(schedule):
+    """f = (log α)' and g² = (σ²)' − 2 f σ², derivatives by autograd."""
+    rate, noise = schedule.rate(TIMES), schedule.sigma(TIMES).square()
+    if not isinstance(schedule, VE):  # its α is constant
+        torch.testing.assert_close(rate, derivative(lambda t: schedule.alpha(t).log()), rtol=1e-12, atol=0)
+    g2 = derivative(lambda t: schedule.sigma(t).square()) - 2 * rate * noise
+    torch.testing.assert_close(schedule.diffusion(TIMES).square(), g2, rtol=1e-9, atol=1e-12)
 
 
 @each_schedule
 def test_time_at_inverts_log_snr(schedule):
-    times = torch.cat([torch.tensor([1e-5, 1e-3], dtype=torch.float64), TIMES])
-    assert torch.allclose(schedule.time_at(schedule.log_snr(times)), times, rtol=1e-9)
+    torch.testing.assert_close(schedule.time_at(schedule.log_snr(TIMES)), TIMES, rtol=0, atol=1e-14)
+    assert (schedule.log_snr(TIMES).diff() < 0).all()
 
 
-def test_values_of_ve():
-    """σ(t) = .01 · 5000^t and g² = 2 ln 5000 σ² = 17.0344 σ²."""
-    ve = VE()
-    assert ve.sigma(0.0).item() == pytest.approx(0.01, rel=1e-15)
+def test_ve_is_geometric_and_starts_at_sigma_min():
+    ve = VE(0.01, 50.0)
+    assert ve.sigma(0.0).item() == 0.01
     assert ve.sigma(1.0).item() == pytest.approx(50.0, rel=1e-14)
     assert ve.sigma(0.5).item() == pytest.approx(math.sqrt(0.5), rel=1e-14)
-    assert (ve.diffusion(0.3) / ve.sigma(0.3)).item() ** 2 == pytest.approx(17.0344, abs=1e-4)
+    # g² = 17.0344 σ²: NCSN's weighting σ² is likelihood weighting up to this constant.
+    ratio = (ve.diffusion(TIMES) / ve.sigma(TIMES)).square()
+    torch.testing.assert_close(ratio, torch.full_like(ratio, 2 * math.log(5000)), rtol=1e-13, atol=0)
+    assert ratio[0].item() == pytest.approx(17.0344, abs=1e-4)
 
 
-def test_values_of_vp():
-    """α(1) = .0065716 with β from .1 to 20."""
+def test_vp_by_its_closed_form():
     vp = VP()
     assert vp.alpha(1.0).item() == pytest.approx(0.0065716, abs=5e-8)
-    assert vp.integral(0.2).item() == pytest.approx(0.1 * 0.2 + 9.95 * 0.04, rel=1e-15)
-    assert vp.diffusion(0.0).item() ** 2 == pytest.approx(0.1)
-    assert torch.allclose(vp.alpha(TIMES).square() + vp.sigma(TIMES).square(), torch.ones(()).double())
+    assert vp.diffusion(0.0).item() == pytest.approx(math.sqrt(0.1), rel=1e-15)
+    torch.testing.assert_close(vp.alpha(TIMES) ** 2 + vp.sigma(TIMES) ** 2, torch.ones_like(TIMES))
 
 
-def test_sub_vp_has_less_noise_than_vp():
-    """σ_subVP = σ_VP², with the same α."""
-    assert torch.allclose(SubVP().sigma(TIMES), VP().sigma(TIMES).square(), rtol=1e-14)
-    assert torch.equal(SubVP().alpha(TIMES), VP().alpha(TIMES))
+def test_small_noise_keeps_its_digits():
+    """σ(10⁻⁵) by the series √(B − B²/2 + B³/6); √(1 − e^−B) in float32 gives .0010066."""
+    B = 0.1e-5 + 9.95e-10
+    assert VP().sigma(1e-5).item() == pytest.approx(math.sqrt(B - B**2 / 2 + B**3 / 6), rel=1e-14)
+    assert SubVP().sigma(1e-5).item() == pytest.approx(B - B**2 / 2 + B**3 / 6, rel=1e-14)
+    cosine, tiny = VPCosine(), 1e-9
+    slope = cosine.beta(0.0).item()
+    assert cosine.sigma(tiny).item() == pytest.approx(math.sqrt(slope * tiny), rel=1e-5)
+
+
+def test_sub_vp_has_the_mean_of_vp_and_its_variance_squared():
+    torch.testing.assert_close(SubVP().alpha(TIMES), VP().alpha(TIMES))
+    torch.testing.assert_close(SubVP().sigma(TIMES), VP().sigma(TIMES).square())
+    assert (SubVP().diffusion(TIMES) <= VP().diffusion(TIMES)).all()
 
 
 def test_cosine_is_the_published_curve():
-    """α² = f(t)/f(0), f(t) = cos²((t + s)/(1 + s) π/2), time running at `reach` of its speed."""
-    cosine = VPCosine(offset=0.008, reach=0.9)
-    t = 0.9 * TIMES
-    curve = (((t + 0.008) / 1.008 * math.pi / 2).cos() / math.cos(0.008 / 1.008 * math.pi / 2)).square()
-    assert torch.allclose(cosine.alpha(TIMES).square(), curve, rtol=1e-13)
-    assert torch.allclose(cosine.sigma(TIMES).square(), 1 - curve, rtol=1e-12)
+    """ᾱ(t) = f(t)/f(0), f = cos²((t + s)/(1 + s) π/2), seen at reach·t."""
+    s, reach = 0.008, 0.9946
+    f = (
+        torch.cos((reach * TIMES + s) / (1 + s) * math.pi / 2).square()
+        / math.cos(s / (1 + s) * math.pi / 2) ** 2
+    )
+    torch.testing.assert_close(VPCosine().alpha(TIMES).square(), f, rtol=1e-12, atol=0)
+    torch.testing.assert_close(VPCosine().sigma(TIMES).square(), 1 - f, rtol=1e-10, atol=0)
 
 
-def test_small_times_keep_their_digits():
-    """√(1 − e^(−B)) at t = 1e-5 is .0010005; subtracting in float32 gives .0010066."""
-    assert VP().sigma(1e-5).item() == pytest.approx(math.sqrt(1e-6 + 9.95e-10) * (1 - 0.25e-6), rel=1e-6)
-    B = VP().integral(torch.tensor(1e-5)).float()
-    assert (1 - (-B).exp()).sqrt().item() == pytest.approx(0.0010066, abs=1e-6)
-    # cos² differences near t = 0: σ² = (f(0) − f(t))/f(0), by the series −f'(0) t/f(0) = 2θ' tan θ₀ t.
-    cosine, t = VPCosine(), 1e-9
-    turn = math.pi / 2 * cosine.reach / (1 + cosine.offset)
-    first = math.pi / 2 * cosine.offset / (1 + cosine.offset)
-    assert cosine.sigma(t).item() ** 2 == pytest.approx(2 * turn * math.tan(first) * t, rel=1e-6)
+@pytest.mark.parametrize(("t", "value"), [(0.0, 4.3325), (0.05, 4.264), (0.2, 3.536), (1.0, 2.0001)])
+def test_variance_is_preserved_only_for_unit_covariance(t, value):
+    """tr Cov(x_t) = α² tr Cov(x₀) + d σ²: 4.33 falls to 2 on P7 under "variance preserving"."""
+    trace = P7.diffused(VP().alpha(t), VP().sigma(t)).covariance().trace().item()
+    assert trace == pytest.approx(value, abs=5e-4)
+    assert VP().total_variance(P7, t).item() == pytest.approx(trace, rel=1e-12)
+
+
+def test_variance_explodes_only_up_to_sigma_max():
+    ve = VE(0.01, 20.0)
+    values = ve.total_variance(P7, torch.tensor([0.0, 1.0]))
+    expected = [4.3325 + 2 * 0.01**2, 4.3325 + 2 * 400]
+    torch.testing.assert_close(values, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=0)
+
+
+def test_drift_is_the_rate_times_x():
+    x = torch.randn(5, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    t = torch.tensor([0.1, 0.7], dtype=torch.float64)
+    expected = torch.stack([-(0.1 + 19.9 * s) / 2 * x for s in (0.1, 0.7)])
+    torch.testing.assert_close(VP().drift(x, t), expected, rtol=1e-14, atol=0)
+    assert VE().drift(x, 0.3).abs().max() == 0
+    assert VP().drift(x.float(), 0.3).dtype == torch.float32
 
 
 @each_schedule
-def test_the_matched_prior_has_the_moments_of_the_end(schedule, data):
-    """Mean and covariance of p₁ = law of α(1) x₀ + σ(1) z."""
-    end = data.diffused(schedule.alpha(1.0), schedule.sigma(1.0))
-    prior = schedule.matched_prior(data)
-    assert torch.allclose(prior.mean(), end.mean(), rtol=1e-12)
-    assert torch.allclose(prior.covariance(), end.covariance(), rtol=1e-12)
+def test_priors(schedule):
+    """The standard prior is N(0, s²I); the matched one is exact for Gaussian data."""
+    sd = 50.0 if schedule.name == "VE" else 1.0
+    standard = schedule.prior(P2)
+    torch.testing.assert_close(standard.covariance(), sd**2 * torch.eye(2, dtype=torch.float64))
+    assert standard.mean().abs().max() == 0
+    data = mixture([1.0], [[1.5, -0.5]], [0.49])
+    matched, exact = schedule.matched_prior(data), data.diffused(schedule.alpha(1.0), schedule.sigma(1.0))
+    x = exact.sample(50, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(matched.log_prob(x), exact.log_prob(x), rtol=1e-12, atol=1e-12)
 
 
 @each_schedule
-def test_the_standard_prior(schedule, data):
-    prior = schedule.prior(data)
-    sd = schedule.sigma_max if isinstance(schedule, VE) else 1.0
-    assert torch.equal(prior.mean(), torch.zeros(2).double())
-    assert torch.allclose(prior.covariance(), sd**2 * torch.eye(2).double())
+@pytest.mark.parametrize("grid", GRIDS, ids=lambda g: g.name)
+def test_grids_descend_between_exact_ends(schedule, grid):
+    for steps in (1, 2, 37):
+        times = grid.times(schedule, steps)
+        assert len(times) == steps + 1
+        assert times[0] == 1
+        assert times[-1] == schedule.stop
+        assert (times.diff() < 0).all()
 
 
-def test_variance_is_preserved_only_for_unit_covariance(data):
-    """tr Cov(x_t) = α² tr Cov₀ + d σ²: 4.3325 → 4.264 (t = .05), 3.536 (.2), 2.0001 (1)."""
-    read = [
-        data.diffused(VP().alpha(t), VP().sigma(t)).covariance().trace().item() for t in (0.0, 0.05, 0.2, 1.0)
-    ]
-    assert read == pytest.approx([4.3325, 4.264, 3.536, 2.0001], abs=5e-4)
+def test_grids_are_even_in_their_own_variable():
+    vp = VP()
+    torch.testing.assert_close(
+        UniformTime().times(vp, 10), 1 - 0.0999 * torch.arange(11, dtype=torch.float64), rtol=1e-13, atol=0
+    )
+    steps = vp.log_snr(UniformLogSNR().times(vp, 10)).diff()
+    torch.testing.assert_close(steps, steps.mean().expand(10), rtol=1e-10, atol=0)
 
 
-def test_all_is_float64():
-    for schedule in SCHEDULES:
-        single = torch.tensor([0.5], dtype=torch.float32)
-        for function in (schedule.alpha, schedule.sigma, schedule.rate, schedule.diffusion):
-            assert function(single).dtype == torch.float64
-
-
-@pytest.mark.parametrize("t", [-1e-3, 1.001, math.nan])
-def test_times_outside_are_refused(t):
-    with pytest.raises(ValueError, match=r"t must be a time in \[0, 1\]"):
-        VP().alpha(t)
+def test_karras_grid_is_edm_s():
+    """σ_i = (σ_max^⅐ + i/(n−1)(σ_min^⅐ − σ_max^⅐))⁷ with EDM's own .002, 80 and n = 18."""
+    edm = VE(0.002, 80.0)
+    i = torch.arange(18, dtype=torch.float64) / 17
+    expected = (80 ** (1 / 7) + i * (0.002 ** (1 / 7) - 80 ** (1 / 7))) ** 7
+    torch.testing.assert_close(edm.sigma(Karras(7.0).times(edm, 17)), expected, rtol=1e-11, atol=0)
+    assert expected[1].item() == pytest.approx(57.586, abs=1e-3)  # the second level of EDM's published list
 
 
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: VE(sigma_min=0.0), "sigma_min"),
+        (lambda: VE(sigma_min=-0.1), "sigma_min"),
+        (lambda: VE(sigma_min=0.5, sigma_max=0.2), "sigma_min"),
         (lambda: VE(sigma_max=math.nan), "sigma_max"),
-        (lambda: VE(sigma_min=1.0, sigma_max=0.5), "sigma_min"),
-        (lambda: VP(beta_min=-1.0), "beta_min"),
-        (lambda: VP(beta_min=2.0, beta_max=1.0), "beta_min"),
-        (lambda: SubVP(beta_max=1e6), "beta_max"),
+        (lambda: VP(beta_min=0.0), "beta_min"),
+        (lambda: VP(beta_min=3.0, beta_max=2.0), "beta_min"),
         (lambda: VPCosine(reach=1.0), "reach"),
+        (lambda: VP().sigma(1.5), "t"),
+        (lambda: VP().sigma(math.nan), "t"),
+        (lambda: replace(Karras(), rho=0.0), "rho"),
+        (lambda: UniformTime().times(VP(), 0), "steps"),
     ],
 )
-def test_bad_settings_are_named(make, named):
-    with pytest.raises(ValueError, match=named):
+def test_values_out_of_range_are_named(make, named):
+    with pytest.raises(ValueError, match=f"^{named} must be"):
         make()
-
-
-def test_the_family_is_listed_once():
-    assert {type(each) for each in SCHEDULES} == {VE, VP, SubVP, VPCosine}
-    assert len({each.name for each in SCHEDULES}) == len(SCHEDULES)
-    assert all(isinstance(each, Schedule) for each in SCHEDULES)

@@ -1,7 +1,6 @@
 """Langevin down a ladder of noise levels: the first score-based sampler (SMLD, NCSN)."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -61,19 +60,19 @@ class AnnealedLangevin(Sampler):
     def cost(self) -> int | None:
         return self.levels * self.inner + 1
 
-    def within(self, budget: int) -> Self:
+    def within(self, budget: int) -> "AnnealedLangevin":
         require(budget >= 3, "budget", "at least 3 evaluations", budget)
         levels = min(self.levels, budget - 1)
         return replace(self, levels=levels, inner=(budget - 1) // levels)
 
-    def gentler(self) -> Self | None:
+    def gentler(self) -> "AnnealedLangevin | None":
         return turned(self, "ratio", 0.5)
 
     @property
     def setting(self) -> str:
         return f"h/σ² = {self.ratio:.3g}"
 
-    def with_matched_step(self) -> Self:
+    def with_matched_step(self) -> "AnnealedLangevin":
         """The same ladder with the step of NCSNv2 (Song & Ermon 2020, technique 4)."""
         rungs = self.schedule.log_ratio / (self.levels - 1)
         return replace(self, ratio=matched_ratio(torch.tensor(rungs).exp().item(), self.inner))

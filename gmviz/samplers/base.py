@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -153,11 +153,11 @@ class Sampler(ABC):
         """Evaluations per particle of a whole run; None where they depend on the data."""
 
     @abstractmethod
-    def within(self, budget: int) -> Self:
+    def within(self, budget: int) -> "Sampler":
         """The same sampler with as many steps as `budget` evaluations pay for; `ValueError` if too few."""
 
     @abstractmethod
-    def gentler(self) -> Self | None:
+    def gentler(self) -> "Sampler | None":
         """The same sampler with steps half as large; None where the range of its knobs ends."""
 
     @property

@@ -21,7 +21,7 @@ class DDPM(EndsClean):
     section 3.2). a comes from the exact α(t), not from 1 − β_max/N, so that no number of steps is too few.
     """
 
-    variance: str = choice(SMALL, (SMALL, LARGE), label="variance of a step")
+    variance: str = choice(LARGE, (LARGE, SMALL), label="variance of a step")
 
     label = "DDPM"
     name = "ddpm"

@@ -11,6 +11,7 @@ from gmviz.knobs import knob
 from gmviz.samplers.base import State
 from gmviz.samplers.grids import Karras, TimeGrid
 from gmviz.samplers.scheduled import EndsClean
+from gmviz.schedules import VE, Schedule
 from gmviz.score_models import ScoreModel
 
 
@@ -22,6 +23,7 @@ class Heun(EndsClean):
     [τ_min, τ_max]. Karras et al. 2022, algorithms 1 (c = 0) and 2.
     """
 
+    schedule: Schedule = VE(0.01, 20.0)
     grid: TimeGrid = Karras()
     churn: float = knob(0.0, 0.0, 100.0, 1.0, label="churn")
     churn_noise: float = knob(1.0, 0.9, 1.1, 0.001, label="noise of the churn")

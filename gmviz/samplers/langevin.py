@@ -1,7 +1,6 @@
 """Unadjusted Langevin: walk along the score, with noise, at one noise level."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -46,11 +45,11 @@ class Langevin(Sampler):
     def cost(self) -> int | None:
         return self.steps
 
-    def within(self, budget: int) -> Self:
+    def within(self, budget: int) -> "Langevin":
         require(budget >= 1, "budget", "at least 1 evaluation", budget)
         return replace(self, steps=budget)
 
-    def gentler(self) -> Self | None:
+    def gentler(self) -> "Langevin | None":
         return turned(self, "step_size", 0.5)
 
     @property

@@ -1,7 +1,6 @@
 """Langevin with a Metropolis test, which makes its stationary law exact."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -65,11 +64,11 @@ class MALA(Sampler):
     def cost(self) -> int | None:
         return self.steps + 1
 
-    def within(self, budget: int) -> Self:
+    def within(self, budget: int) -> "MALA":
         require(budget >= 2, "budget", "at least 2 evaluations", budget)
         return replace(self, steps=budget - 1)
 
-    def gentler(self) -> Self | None:
+    def gentler(self) -> "MALA | None":
         return turned(self, "step_size", 0.5)
 
     @property

@@ -1,7 +1,6 @@
 """Predictor-corrector: any step down the schedule, then Langevin steps where it lands."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 from jaxtyping import Float
 from torch import Tensor
@@ -82,7 +81,7 @@ class PredictorCorrector(Sampler):
             return None
         return self.predictor.cost + self.corrections * (len(self.times()) - 1)
 
-    def within(self, budget: int) -> Self:
+    def within(self, budget: int) -> "PredictorCorrector":
         # A predictor that ends clean has one node, and one evaluation, more than it has transitions.
         extra = self.predictor.steps - (len(self.times()) - 1)
         each = self.predictor.calls + self.corrections
@@ -91,7 +90,7 @@ class PredictorCorrector(Sampler):
         require(budget >= least, "budget", f"at least {least} evaluations", budget)
         return replace(self, predictor=replace(self.predictor, steps=(budget - extra) // each + extra))
 
-    def gentler(self) -> Self | None:
+    def gentler(self) -> "PredictorCorrector | None":
         predictor, corrector = self.predictor.gentler(), self.corrector.gentler()
         if predictor is None and corrector is None:
             return None

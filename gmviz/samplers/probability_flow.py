@@ -1,7 +1,6 @@
 """The probability flow by an adaptive Runge-Kutta method (Dormand & Prince 1980, from torchdiffeq)."""
 
 from dataclasses import dataclass, field
-from typing import Self
 
 import torch
 import torchdiffeq
@@ -82,12 +81,12 @@ class ProbabilityFlow(Sampler):
     def cost(self) -> int | None:
         return None
 
-    def within(self, budget: int) -> Self:
+    def within(self, budget: int) -> "ProbabilityFlow":
         """The sampler as it is: its evaluations follow from the tolerance."""
         require(budget >= 1, "budget", "at least 1 evaluation", budget)
         return self
 
-    def gentler(self) -> Self | None:
+    def gentler(self) -> "ProbabilityFlow | None":
         return turned(self, "tolerance", 10)
 
     @property

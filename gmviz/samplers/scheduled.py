@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -47,11 +47,11 @@ class Scheduled(Sampler):
     def cost(self) -> int | None:
         return self.calls * self.steps
 
-    def within(self, budget: int) -> Self:
+    def within(self, budget: int) -> "Scheduled":
         require(budget >= 2 * self.calls, "budget", f"at least {2 * self.calls} evaluations", budget)
         return replace(self, steps=budget // self.calls)
 
-    def gentler(self) -> Self | None:
+    def gentler(self) -> "Scheduled | None":
         return turned(self, "steps", 2)
 
     @property
@@ -90,6 +90,6 @@ class EndsClean(Scheduled):
     def cost(self) -> int | None:
         return self.calls * (self.steps - 1) + 1
 
-    def within(self, budget: int) -> Self:
+    def within(self, budget: int) -> "Scheduled":
         require(budget >= self.calls + 1, "budget", f"at least {self.calls + 1} evaluations", budget)
         return replace(self, steps=(budget - 1) // self.calls + 1)
