@@ -9,6 +9,11 @@ from gmviz.ui.navigation import run_page
 
 ICON = Path(__file__).parent / "gmviz" / "ui" / "icon.svg"
 
-st.set_page_config(page_title="gmviz: Fisher and KL", page_icon=ICON.read_text(encoding="utf-8"), layout="wide")
+st.set_page_config(
+    page_title="gmviz: Fisher and KL",
+    page_icon=ICON.read_text(encoding="utf-8"),
+    layout="wide",
+    initial_sidebar_state=230,
+)
 boot()
 run_page()

@@ -77,6 +77,16 @@ class Preset:
         q = self.q.mixture(scale, weight_q, settings["width"], turn, shifts[:, 1])
         return p.noised(settings["noise"]), q.noised(settings["noise"])
 
+    def named(self) -> tuple[GaussianMixture, GaussianMixture]:
+        """p and q as the preset is meant, at separation 8."""
+        still = dict.fromkeys(("rotation", "noise", *SHIFTS), 0.0) | {"separation": REFERENCE_SEPARATION}
+        settings = still | {"weight_p": 0.5, "weight_q": 0.5, "width": 1.0} | dict(self.starts)
+        row = {name: torch.tensor([value], dtype=torch.float64) for name, value in settings.items()}
+        return tuple(
+            GaussianMixture(batch.weights[0], batch.means[0], batch.covariances[0])
+            for batch in self.densities(row)
+        )
+
 
 def _round(variance: float) -> Matrix:
     return ((variance, 0.0), (0.0, variance))

@@ -31,38 +31,28 @@ CONTOUR_LEVELS = (
 
 def maps(result: Result) -> Animation:
     """log p/q, what KL adds up, what Fisher adds up; KL and Fisher as tracks."""
-    outlines = _outlines(result)
-    ratio, kl_map = result.map(result.ratio.value), result.map(kl.at(result.ratio))
+    lines = outlines(result)
+    kl_map = result.map(kl.at(result.ratio))
     slope = np.log10(_array(result.map(fisher.at(result.ratio))).clip(1e-30))
     top = float(np.ceil(slope.max()))
     fisher_map = Heatmap(slope, FISHER_INTEGRAND, (top - DECADES, top), "", "log₁₀ ½p‖∇log p/q‖²", bits=8)
     panels = (
-        _plane(
-            result,
-            "log p/q",
-            "blue: more p, vermilion: more q",
-            Heatmap(_array(ratio), LOG_RATIO, _ratio_limits(result), "nats", "log p/q", bits=8),
-            *outlines,
-        ),
+        log_ratio_panel(result, lines),
         _plane(
             result,
             "What KL adds up",
             "p log p/q",
             Heatmap(_array(kl_map), KL_INTEGRAND, _symmetric(kl_map), "nats/area", "p log p/q", bits=8),
-            *outlines,
+            *lines,
         ),
-        _plane(result, "What Fisher adds up", "½ p ‖∇log p/q‖², powers of ten", fisher_map, *outlines),
+        _plane(result, "What Fisher adds up", "½ p ‖∇log p/q‖², powers of ten", fisher_map, *lines),
     )
-    tracks = (
-        _track(result, "kl", "KL(p‖q)", KL, "nats"),
-        _track(result, "fisher", "Fisher(p‖q)", FISHER, "1/length²", diamond=True),
-    )
-    return Animation(_axis(result), panels, tracks, poster=_poster(result), log_tracks=True)
+    return Animation(axis(result), panels, headline_tracks(result), poster=poster(result), log_tracks=True)
 
 
 def gradients(result: Result) -> Animation:
     """Where the iso-lines of p and q are parallel, how the squared log-ratio pulls, and the other numbers."""
-    outlines = _outlines(result)
+    lines = outlines(result)
     angle = Heatmap(_array(result.map(result.angle)), ANGLE, (0.0, 180.0), "°", "angle", bits=8)
     pull = _array(f2.at(result.ratio).unflatten(-2, result.map(result.ratio.value).shape[1:])[:, ::4, ::4])
     scale = float(np.linalg.norm(pull, axis=-1).max()) or 1.0
@@ -70,8 +60,8 @@ def gradients(result: Result) -> Animation:
     mean = Polyline(_mean_arrow(result), KL, width=3.0, label="F2, its integral")
     length = result.numbers["f2"].value.norm(dim=-1), result.numbers["f2"].error.norm(dim=-1)
     panels = (
-        _plane(result, "Angle between ∇log p and ∇log q", "0°: parallel energy surfaces", angle, *outlines),
-        _plane(result, "Pull of the squared log-ratio", "p r∇r with r = log p/q", *outlines, field, mean),
+        _plane(result, "Angle between ∇log p and ∇log q", "0°: parallel energy surfaces", angle, *lines),
+        _plane(result, "Pull of the squared log-ratio", "p r∇r with r = log p/q", *lines, field, mean),
     )
     tracks = (
         _track(result, "reverse_kl", "KL(q‖p)", KL, "nats", dashed=True),
@@ -80,19 +70,36 @@ def gradients(result: Result) -> Animation:
         _track(result, "half_variance", "½Var r", MUTED, "nats²", dashed=True),
         Track("‖F2‖", "‖F2‖", _array(length[0]), P, unit="nats/length", error=_array(length[1])),
     )
-    return Animation(_axis(result), panels, tracks, poster=_poster(result), log_tracks=True)
+    return Animation(axis(result), panels, tracks, poster=poster(result), log_tracks=True)
 
 
 def _array(values: Tensor) -> np.ndarray:
     return values.numpy()
 
 
-def _axis(result: Result) -> Axis:
+def headline_tracks(result: Result) -> tuple[Track, Track]:
+    """KL and Fisher, forward."""
+    return (
+        _track(result, "kl", "KL(p‖q)", KL, "nats"),
+        _track(result, "fisher", "Fisher(p‖q)", FISHER, "1/length²", diamond=True),
+    )
+
+
+def log_ratio_panel(result: Result, lines: tuple[Contours, Contours]) -> Panel:
+    """log p/q with both outlines."""
+    heat = Heatmap(
+        _array(result.map(result.ratio.value)), LOG_RATIO, _ratio_limits(result), "nats", "log p/q", bits=8
+    )
+    return _plane(result, "log p/q", "blue: more p, vermilion: more q", heat, *lines)
+
+
+def axis(result: Result) -> Axis:
+    """The swept setting."""
     move = result.request.moves
     return Axis(move.label, move.unit, _array(result.values), move.symbol, move.log)
 
 
-def _poster(result: Result) -> int:
+def poster(result: Result) -> int:
     """The frame closest to the pair as named: D = 8, the width and weight that the controls hold, σ = 2."""
     move = result.request.moves
     at = 2.0 if move.name == "noise" else getattr(result.request, move.name)
@@ -103,7 +110,7 @@ def _plane(result: Result, title: str, subtitle: str, *layers: Layer) -> Panel:
     return Panel(title, result.extent, layers, subtitle)
 
 
-def _outlines(result: Result) -> tuple[Contours, Contours]:
+def outlines(result: Result) -> tuple[Contours, Contours]:
     """Iso-lines of p (solid) and q (dashed), each below its peak of the moment, on every second node."""
     p, q = (
         each - each.amax((-2, -1), keepdim=True)

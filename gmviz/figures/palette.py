@@ -70,7 +70,7 @@ KL_INTEGRAND = Ramp("KL integrand", low=MUTED, high=KL, diverging=True)
 FISHER_INTEGRAND = Ramp("Fisher integrand", low=PAPER, high=FISHER)
 P_DENSITY = Ramp("p", low=PAPER, high=P)
 Q_DENSITY = Ramp("q", low=PAPER, high=Q)
-ANGLE = Ramp("angle", low=FISHER, high=Q, diverging=True)
+ANGLE = Ramp("angle", low=PAPER, high=INK)
 ERROR = Ramp("error", low=PAPER, high=INK)
 
 # Ottosson (2020), "A perceptual color space for image processing": linear sRGB -> LMS, cube root -> Lab.

@@ -71,7 +71,9 @@ class Controls(Generic[R]):
 
         `options` narrows the choices of a field; `then[field]` gives the fields that follow when it changes.
         """
-        for column, field in zip(st.columns(len(fields)), fields, strict=True):
+        with st.container(key=f"controls_{self.name}_{fields[0]}"):
+            columns = st.columns(len(fields))
+        for column, field in zip(columns, fields, strict=True):
             _, control = self.fields[field]
             follow = (then or {}).get(field)
             with column:

@@ -1,6 +1,7 @@
 """The prose of a page: `pages/NAME.md` beside `pages/NAME.py`, cut at its headings."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,8 +19,14 @@ class Lesson:
     sections: dict[str, str]
 
     def show(self, section: str, **numbers: str) -> None:
-        """Write a section; `[[name]]` in it is replaced by the number of that name, as text."""
-        st.markdown(re.sub(r"\[\[(\w+)\]\]", lambda match: numbers[match[1]], self.sections[section]))
+        """Write a section under its heading; `[[name]]` in it becomes the number of that name, as text."""
+        st.subheader(section, anchor=False)
+        st.markdown(filled(self.sections[section], numbers))
+
+
+def filled(text: str, numbers: Mapping[str, str]) -> str:
+    """The text with every `[[name]]` replaced; a name without a number is a `KeyError`."""
+    return re.sub(r"\[\[(\w+)\]\]", lambda match: numbers[match[1]], text)
 
 
 @cache

@@ -1,12 +1,14 @@
 """The rooms of the house, their order, and the way into each one."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
-from gmviz.ui.lessons import Lesson, lesson
+from gmviz.ui.lessons import Lesson, filled, lesson
 
+STYLE = Path(__file__).with_name("style.css")
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 
 
@@ -52,6 +54,7 @@ def run_page() -> None:
     for room in ROOMS:
         page = st.Page(room.file, title=room.label, icon=room.icon, default=room is ROOMS[0])
         sections.setdefault(room.section, []).append(page)
+    st.html(STYLE)
     page = st.navigation(sections)
     st.session_state["_routed"] = True
     if wanted := st.session_state.pop("_wanted", None):
@@ -59,18 +62,18 @@ def run_page() -> None:
     page.run()
 
 
-def open_page(page_file: str) -> Lesson:
+def open_page(page_file: str, numbers: Callable[[], Mapping[str, str]] = dict) -> Lesson:
     """Start a page: guard its way in, write its question and its sentence, return its prose.
 
     On a fresh server a deep link runs the page's file alone, without `app.py`. The guard sends such a visitor
-    through `app.py` with the whole query kept.
+    through `app.py` with the whole query kept. `numbers` fills the sentence.
     """
     text = lesson(page_file)
     if not st.session_state.get("_routed"):
         st.session_state["_wanted"] = f"pages/{text.name}.py"
         st.switch_page("app.py", query_params=_query())
     st.title(text.heading, anchor=False)
-    st.markdown(text.sentence)
+    st.markdown(filled(text.sentence, numbers()))
     return text
 
 
@@ -90,3 +93,16 @@ def neighbours(name: str) -> None:
 
 def _query() -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def cards() -> None:
+    """A card for every other page, in its section: its question, its claim, the way in."""
+    sections = dict.fromkeys(room.section for room in ROOMS if room.section)
+    for section in sections:
+        st.subheader(section, anchor=False)
+        columns = st.columns(3)
+        for place, room in enumerate(room for room in ROOMS if room.section == section):
+            text = lesson(str(PAGES / f"{room.name}.py"))
+            with columns[place % 3], st.container(border=True, height="stretch"):
+                st.page_link(room.file, label=f"**{text.heading}**", icon=room.icon)
+                st.markdown(text.sentence)

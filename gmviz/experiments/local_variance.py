@@ -1,0 +1,346 @@
+"""Why is Fisher a variance? Jiggle a point by ε and watch what log p/q does.
+
+Three views over one axis, ε: at a point (the cloud, its values, G against ε), everywhere (maps of G and its
+limit, and the two integrals), and the same statement for maps with several outputs.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gmviz.densities import Density
+from gmviz.divergences import LogRatio, fisher, kl
+from gmviz.experiments.presets import BLOBS, PRESETS, Preset
+from gmviz.experiments.scene import Scene
+from gmviz.knobs import check_knobs, choice, knob
+from gmviz.local_variance import Expansion, expansion, response
+from gmviz.quadrature import Estimate, Grid, gauss_hermite
+from gmviz.variance_map import VarianceMap, variance_map
+
+EPSILONS = torch.cat(  # from 0.5 over 0.1 to 0.01
+    [
+        torch.logspace(math.log10(0.5), -1, 18, dtype=torch.float64)[:-1],
+        torch.logspace(-1, -2, 24, dtype=torch.float64),
+    ]
+)
+NODES = (73, 97)
+REACH = 3.2  # standard deviations shown around every centre
+CLOUD = 500  # points drawn
+VALUES = 6000  # points counted in the histogram
+BINS = 61
+FINE = 0.025  # step of the grid that is blurred
+LENS = 41  # nodes of the magnified plane, which is 6 ε wide
+HERMITE = 40
+
+
+@dataclass(frozen=True)
+class View:
+    """What the panels show."""
+
+    name: str
+    label: str
+
+
+POINT = View("point", "At a point")
+EVERYWHERE = View("everywhere", "Everywhere, and its integral")
+OUTPUTS = View("outputs", "Several outputs")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is divided by E‖e‖²."""
+
+    name: str
+    label: str
+
+
+VARIANCE = Form("variance", "Variance")
+MEAN_SQUARE = Form("mean_square", "Mean square")
+
+
+@dataclass(frozen=True)
+class PlaneMap:
+    """x → A x, through tanh in each coordinate if `bent`."""
+
+    name: str
+    label: str
+    matrix: tuple[tuple[float, float], tuple[float, float]]
+    bent: bool
+
+    def __call__(self, x: Float[Tensor, "... 2"]) -> Float[Tensor, "... 2"]:
+        y = x @ torch.tensor(self.matrix, dtype=x.dtype).mT
+        return y.tanh() if self.bent else y
+
+    def jacobian(self, x: Float[Tensor, "2"]) -> Float[Tensor, "2 2"]:
+        """J_ij = ∂f_i/∂x_j."""
+        A = torch.tensor(self.matrix, dtype=x.dtype)
+        return (1 - (A @ x).tanh().square())[:, None] * A if self.bent else A
+
+
+LINEAR = PlaneMap("linear", "Linear", ((1.2, 0.6), (-0.4, 0.9)), bent=False)
+TANH = PlaneMap("tanh", "tanh", ((1.2, 0.6), (-0.4, 0.9)), bent=True)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The pair, the point that is jiggled, and what is looked at."""
+
+    pair: Preset = choice(BLOBS, PRESETS, label="Pair")
+    view: View = choice(POINT, (POINT, EVERYWHERE, OUTPUTS), label="View")
+    form: Form = choice(VARIANCE, (VARIANCE, MEAN_SQUARE), label="Per squared jiggle")
+    outputs: PlaneMap = choice(TANH, (LINEAR, TANH), label="Map of the plane")
+    probe_x: float = knob(0.5, -6.0, 6.0, 0.05, label="Probe x")
+    probe_y: float = knob(0.5, -6.0, 6.0, 0.05, label="Probe y")
+    seed: int = knob(0, 0, 999, 1, label="Seed")
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
+
+    @property
+    def probe(self) -> Float[Tensor, "2"]:
+        """The point that is jiggled."""
+        return torch.tensor([self.probe_x, self.probe_y], dtype=torch.float64)
+
+
+def acting(view: View) -> tuple[str, ...]:
+    """The fields that act in a view."""
+    if view is OUTPUTS:
+        return ("view", "outputs", "probe_x", "probe_y")
+    point = ("probe_x", "probe_y") if view is POINT else ()
+    return ("view", "pair", "form", *point)
+
+
+def dragged(moved: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    """The fields that follow when the probe is dragged, held within their range."""
+    if "probe" not in moved:
+        return {}
+    x, y = (min(6.0, max(-6.0, round(each, 2))) for each in moved["probe"])
+    return {"probe_x": x, "probe_y": y}
+
+
+@dataclass(frozen=True, eq=False)
+class AtPoint:
+    """f = log p/q around the probe.
+
+    The jiggled points x + εz are drawn on the plane and, as `z` (n, 2), under a lens that magnifies by 1/ε:
+    `lens` (T, LENS, LENS) is [f(x + εu) − f(x)]/ε for u in [−3, 3]². `heights` (T, BINS) are the densities of
+    its values at the jiggled points; G(ε) and its mean-square form are (T,).
+    """
+
+    request: Request
+    extent: tuple[float, float, float, float]
+    log_ratio: Float[Tensor, "H W"]
+    outlines: tuple[Float[Tensor, "H W"], Float[Tensor, "H W"]]
+    z: Float[Tensor, "n 2"]
+    lens: Float[Tensor, "t l l"]
+    edges: Float[Tensor, "b"]
+    heights: Float[Tensor, "t m"]
+    local_variance: Float[Tensor, "t"]
+    mean_square: Float[Tensor, "t"]
+    expansion: Expansion
+
+    def at(self, position: float) -> dict[str, float]:
+        """The numbers at the ε closest to `position`."""
+        i = int((EPSILONS - position).abs().argmin())
+        return {
+            "variance": float(self.local_variance[i]),
+            "mean_square": float(self.mean_square[i]),
+            "limit": float(self.expansion.limit),
+            "start": float(self.local_variance[0]),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Everywhere:
+    """Maps of G(ε), and the averages (d/2) E_p G(ε) and E_p E_e f(x+e) with what they tend to."""
+
+    request: Request
+    extent: tuple[float, float, float, float]
+    outlines: tuple[Float[Tensor, "H W"], Float[Tensor, "H W"]]
+    map: VarianceMap
+    fisher_like: Float[Tensor, "t"]
+    kl_like: Float[Tensor, "t"]
+    fisher: Estimate
+    kl: Estimate
+
+    def at(self, position: float) -> dict[str, float]:
+        """The numbers at the ε closest to `position`."""
+        i = int((EPSILONS - position).abs().argmin())
+        return {
+            "fisher_like": float(self.fisher_like[i]),
+            "kl_like": float(self.kl_like[i]),
+            "fisher": float(self.fisher.value),
+            "kl": float(self.kl.value),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """A map of the plane: the cloud before and after (T, n, 2), tr Cov f(x+e)/E‖e‖² (T,) and ΣJ²/d."""
+
+    request: Request
+    cloud: Float[Tensor, "t n 2"]
+    image: Float[Tensor, "t n 2"]
+    response: Float[Tensor, "t"]
+    jacobian: Float[Tensor, "2 2"]
+
+    @property
+    def limit(self) -> float:
+        """ΣJ²/d."""
+        return float(self.jacobian.square().sum() / 2)
+
+    def at(self, position: float) -> dict[str, float]:
+        """The numbers at the ε closest to `position`."""
+        i = int((EPSILONS - position).abs().argmin())
+        return {"response": float(self.response[i]), "limit": self.limit}
+
+
+Result = AtPoint | Everywhere | Outputs
+
+
+def run(request: Request) -> Result:
+    """What the view of the request shows."""
+    if request.view is OUTPUTS:
+        return _outputs(request)
+    p, q = request.pair.named()
+    return _everywhere(request, p, q) if request.view is EVERYWHERE else _at_point(request, p, q)
+
+
+def _at_point(request: Request, p: Density, q: Density) -> AtPoint:
+    x, (xs, ys), extent = request.probe, *_window(p, q)
+    plane = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), dim=-1).flatten(0, 1)
+    ratio = LogRatio.of(p, q, plane, scores=False)
+    local = expansion(p, q, x[None])
+    z = _noise(VALUES, request.seed)
+    u = torch.linspace(-3, 3, LENS, dtype=torch.float64)
+    lens = torch.stack(torch.meshgrid(u, u, indexing="xy"), dim=-1).flatten(0, 1)
+    slopes = _change(p, q, x, torch.cat([z, lens])) / EPSILONS[:, None]
+    counted, magnified = slopes.split((len(z), len(lens)), dim=-1)
+    edges = torch.linspace(-1, 1, BINS + 1, dtype=torch.float64) * _reach(counted)
+    heights = torch.stack([torch.histogram(row, edges, density=True).hist for row in counted])
+    responses = [response(p, q, x[None], epsilon) for epsilon in EPSILONS.tolist()]
+    return AtPoint(
+        request=request,
+        extent=extent,
+        log_ratio=ratio.value.unflatten(-1, NODES),
+        outlines=(ratio.log_p.unflatten(-1, NODES), ratio.log_q.unflatten(-1, NODES)),
+        z=z[:CLOUD],
+        lens=magnified.unflatten(-1, (LENS, LENS)),
+        edges=edges,
+        heights=heights,
+        local_variance=torch.cat([each.local_variance for each in responses]),
+        mean_square=torch.cat([each.mean_square for each in responses]),
+        expansion=local,
+    )
+
+
+def _change(p: Density, q: Density, x: Tensor, z: Float[Tensor, "n 2"]) -> Float[Tensor, "t n"]:
+    """f(x + εz) − f(x) for every ε."""
+    points = torch.cat([x[None], (x + EPSILONS[:, None, None] * z).flatten(0, 1)])
+    f = p.log_prob(points) - q.log_prob(points)
+    return (f[1:] - f[0]).unflatten(0, (len(EPSILONS), len(z)))
+
+
+def _everywhere(request: Request, p: Density, q: Density) -> Everywhere:
+    (xs, ys), extent = _window(p, q)
+    plane = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), dim=-1).flatten(0, 1)
+    finest = torch.stack([p.resolution(), q.resolution()]).amin(0)
+    axes = [
+        torch.linspace(low, high, 1 + int(3 * (high - low) / h), dtype=torch.float64)
+        for (low, high), h in zip(p.bounds(6.0).tolist(), finest.tolist(), strict=True)
+    ]
+    wide = variance_map(p, q, *axes, EPSILONS, 2 * FINE)
+    nodes = torch.stack(torch.meshgrid(*axes, indexing="xy"), dim=-1).flatten(0, 1)
+    weights = p.log_prob(nodes).exp()
+    weights = weights / weights.sum()
+    averaged = wide.local_variance if request.form is VARIANCE else wide.mean_square
+    levels = (p.noised(epsilon) for epsilon in EPSILONS.tolist())
+    return Everywhere(
+        request=request,
+        extent=extent,
+        outlines=(p.log_prob(plane).unflatten(-1, NODES), q.log_prob(plane).unflatten(-1, NODES)),
+        map=variance_map(p, q, xs, ys, EPSILONS, FINE),
+        fisher_like=averaged.flatten(1) @ weights,
+        kl_like=torch.stack([_expected_log_ratio(p, q, noised) for noised in levels]),
+        fisher=fisher(p, q),
+        kl=kl(p, q),
+    )
+
+
+def _expected_log_ratio(p: Density, q: Density, law: Density) -> Tensor:
+    """E f(y) for y = x + e: what KL's integrand averages to after the jiggle."""
+    grid = Grid.covering(p, q, law, reach=7.0, comfortable=1)
+    x = grid.nodes
+    return grid.integrate(law.log_prob(x).exp() * (p.log_prob(x) - q.log_prob(x))).value
+
+
+def _outputs(request: Request) -> Outputs:
+    x, f = request.probe, request.outputs
+    z, w = gauss_hermite(HERMITE, 2)
+    values = f(x + EPSILONS[:, None, None] * z)
+    mean = w @ values
+    total = ((values - mean[:, None]).square().sum(-1)) @ w
+    cloud = x + EPSILONS[:, None, None] * _noise(CLOUD, request.seed)
+    return Outputs(request, cloud, f(cloud), total / (2 * EPSILONS.square()), f.jacobian(x))
+
+
+def _noise(n: int, seed: int) -> Float[Tensor, "n 2"]:
+    return torch.randn(n, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def _reach(slopes: Float[Tensor, "t n"]) -> float:
+    """Half the width of the histogram: beyond it lies 1 % of the values at most, at every ε."""
+    return max(1e-3, float(torch.quantile(slopes[:, :2000].abs(), 0.99, dim=-1).max()) * 1.2)
+
+
+def _window(p: Density, q: Density) -> tuple[tuple[Tensor, Tensor], tuple[float, float, float, float]]:
+    """The nodes of the drawn plane, and its extent: a box of the maps' aspect that shows both densities."""
+    boxes = torch.stack([p.bounds(REACH), q.bounds(REACH)])
+    low, high = boxes[..., 0].amin(0), boxes[..., 1].amax(0)
+    aspect = (NODES[1] - 1) / (NODES[0] - 1)
+    half = max(float(high[1] - low[1]), float(high[0] - low[0]) / aspect) / 2
+    x, y = ((low + high) / 2).tolist()
+    extent = (x - half * aspect, x + half * aspect, y - half, y + half)
+    xs = torch.linspace(*extent[:2], NODES[1], dtype=torch.float64)
+    return (xs, torch.linspace(*extent[2:], NODES[0], dtype=torch.float64)), extent
+
+
+_DEFAULT = Request()
+SCENES = (
+    Scene(
+        id="halved",
+        question="Shrink the jiggle ε fifty-fold and the variance of log p/q shrinks with it. "
+        "What does the variance per squared jiggle, Var/E‖e‖², do?",
+        options=("it vanishes", "it settles at ½‖∇ log p/q‖²", "it grows without end"),
+        answer=1,
+        request=_DEFAULT,
+        at=0.01,
+        takeaway="It goes from {start:.3f} to {variance:.4f}, and ½‖∇ log p/q‖² is {limit:.4f}. Fisher "
+        "averages exactly this over p: it is the local variance of the log-ratio.",
+    ),
+    Scene(
+        id="critical",
+        question="Here ∇ log p/q is zero. What does the variance per squared jiggle read at ε = 0.1?",
+        options=("exactly 0", "a small positive number", "a large number"),
+        answer=1,
+        request=replace(_DEFAULT, probe_x=2.75, probe_y=-0.2),
+        at=0.1,
+        takeaway="{variance:.4f}: the gradient is (almost) gone, and what is left is curvature, ε²‖H‖²/2d. "
+        "Only the limit is a gradient.",
+    ),
+    Scene(
+        id="integral",
+        question="Average Var/E‖e‖² over p at ε = 0.2. Fisher is what it tends to. Is the average "
+        "already within 1 % of Fisher?",
+        options=("yes", "no"),
+        answer=0,
+        request=replace(_DEFAULT, view=EVERYWHERE),
+        at=0.2,
+        takeaway="The average reads {fisher_like:.4f}, Fisher {fisher:.4f}. And the average of log p/q "
+        "itself, {kl_like:.4f}, tends to KL, {kl:.4f}: a variance and a mean of the same function.",
+    ),
+)

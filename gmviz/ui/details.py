@@ -1,0 +1,24 @@
+"""The fold under a picture: every number of the page as a table, and what was asked for."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from gmviz.experiments import codec
+
+
+def details(request: Any, table: pd.DataFrame, name: str) -> None:
+    """Show and offer for download the numbers behind the picture, and the request that reproduces them."""
+    with st.expander("Details: every number, the request, downloads", icon=":material/table_view:"):
+        st.dataframe(table, hide_index=True, width="stretch", height=260)
+        st.download_button(
+            "Numbers as CSV",
+            table.to_csv(index=False).encode(),
+            file_name=f"gmviz-{name}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        asked = ", ".join(f"{field} = {text}" for field, text in codec.encode(request).items())
+        st.caption(f"Request: {asked}")
