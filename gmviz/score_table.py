@@ -5,6 +5,7 @@ points of a grid, interpolated linearly in each coordinate, cost as much as node
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -40,14 +41,20 @@ class ScoreTable(ScoreModel):
     def score(self, x: Float[Tensor, "n d"], alpha: float, sigma: float) -> Float[Tensor, "n d"]:
         if (alpha, sigma) != (self.alpha, self.sigma):
             return self.model.score(x, alpha, sigma)
-        low, high = self.extent.to(x).unbind(-1)
-        place = (2 * x - low - high) / (high - low)  # −1 … 1
-        score = _between(self.values.to(x.dtype), place)
+        offset, slope = self._to_place
+        place = torch.addcmul(offset, x.to(offset), slope)
+        score = _between(self.values, place).to(x)
         # One comparison for all points is much cheaper than one for each.
         if not place.abs().max().item() <= 1:
             outside = ~(place.abs() <= 1).all(-1)
             score[outside] = self.model.score(x[outside], alpha, sigma)
         return score
+
+    @cached_property
+    def _to_place(self) -> tuple[Tensor, Tensor]:
+        """Offset and slope of the map from the extent to −1 … 1."""
+        low, high = self.extent.unbind(-1)
+        return ((low + high) / (low - high)).to(self.values), (2 / (high - low)).to(self.values)
 
     @staticmethod
     def of(
