@@ -16,7 +16,7 @@ from gmviz.samplers.scheduled import level_of, times_of
 from gmviz.schedules import VP, Schedule
 from gmviz.score_models import ScoreModel
 
-MOST_EVALUATIONS = 20_000
+MOST_EVALUATIONS = 5000
 
 
 @dataclass(frozen=True)
