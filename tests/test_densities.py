@@ -367,6 +367,14 @@ def test_a_mixture_says_what_is_wrong_with_it(weights, means, covariances, messa
         GaussianMixture(tensor(weights), tensor(means), tensor(covariances))
 
 
+def test_singular_covariances_do_not_pass_by_rounding():
+    """vvᵀ with v = (0.7, 0.8) has a Cholesky factor, whose last pivot is a rounding error."""
+    v = tensor([0.7, 0.8])
+    assert torch.linalg.cholesky_ex(torch.outer(v, v))[1] == 0
+    with pytest.raises(ValueError, match="covariances must be positive definite, got"):
+        GaussianMixture(tensor([1.0]), tensor([[0.0, 0.0]]), torch.outer(v, v))
+
+
 def test_types_must_agree():
     with pytest.raises(ValueError, match=r"one dtype, got torch.float32, torch.float64"):
         GaussianMixture(torch.ones(1), tensor([[0.0]]), tensor([[1.0]]))
