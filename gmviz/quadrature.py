@@ -6,7 +6,7 @@ of half-width y (Trefethen & Weideman 2014). Where a density jumps: Gauss-Legend
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Protocol, runtime_checkable
@@ -43,6 +43,11 @@ class Estimate:
 
     value: Float[Tensor, "..."]
     error: Float[Tensor, "..."]
+
+    @staticmethod
+    def joined(parts: Sequence["Estimate"]) -> "Estimate":
+        """The parts (T_i, ...) of a sweep as one (T, ...): each may have had a grid of its own."""
+        return Estimate(torch.cat([each.value for each in parts]), torch.cat([each.error for each in parts]))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from gmviz.densities import GaussianMixture
 from gmviz.divergences import fisher, kl, measure, squared_log_ratio
 from gmviz.pairs import P1, P2, PAIRS, Q1, Q2, far_modes, on_line
-from gmviz.quadrature import Axis, Grid, gauss_hermite, gauss_legendre
+from gmviz.quadrature import Axis, Estimate, Grid, gauss_hermite, gauss_legendre
 
 
 def moments_error(density: GaussianMixture) -> torch.Tensor:
@@ -111,6 +111,25 @@ def test_covers_the_whole_sweep() -> None:
     mass = grid.integrate(sweep.p.log_prob(grid.nodes).exp())
     assert mass.value.shape == (5,)
     assert (mass.value - 1).abs().max() < 1e-13
+
+
+def test_a_sweep_in_parts_needs_fewer_nodes() -> None:
+    """Noise from 0 to 5: one grid must be fine and wide at once, parts of the sweep need not."""
+    sigma = torch.linspace(0, 5, 12, dtype=torch.float64)
+    pair, nodes, parts = far_modes(8.0, dimension=2), 0, []
+    for part in sigma.split(4):
+        p, q = pair.p.noised(part), pair.q.noised(part)
+        grid = Grid.covering(p, q, comfortable=1)
+        nodes += len(part) * len(grid.nodes)
+        parts.append(measure(p, q, (kl, fisher), grid))
+    p, q = pair.p.noised(sigma), pair.q.noised(sigma)
+    shared = Grid.covering(p, q, comfortable=1)
+    assert nodes < len(sigma) * len(shared.nodes) / 3
+    whole = measure(p, q, (kl, fisher), shared)
+    for together, apart in zip(whole, zip(*parts, strict=True), strict=True):
+        joined = Estimate.joined(apart)
+        assert joined.value.shape == joined.error.shape == sigma.shape
+        assert ((joined.value - together.value).abs() <= joined.error + together.error).all()
 
 
 def test_infinite_integrands_are_legal_and_nan_is_not() -> None:
