@@ -66,12 +66,18 @@ class LogRatio:
         r = self.log_p - self.log_q
         return r if self.everywhere else r.masked_fill(self.log_p == -torch.inf, 0.0)
 
+    @property
+    def scores(self) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
+        """∇log p and ∇log q (..., n, d); `ValueError` where they were not evaluated."""
+        if self.score_p is None or self.score_q is None:
+            raise ValueError("scores must be evaluated for the gradient of a log-ratio, got none")
+        return self.score_p, self.score_q
+
     @cached_property
     def gradient(self) -> Float[Tensor, "..."]:
         """∇r. Raises `ValueError` without scores."""
-        if self.score_p is None or self.score_q is None:
-            raise ValueError("scores must be evaluated for the gradient of a log-ratio, got none")
-        return self.score_p - self.score_q
+        score_p, score_q = self.scores
+        return score_p - score_q
 
     @cached_property
     def squared_slope(self) -> Float[Tensor, "..."]:

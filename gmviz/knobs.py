@@ -47,6 +47,14 @@ class Knob:
 
 
 @dataclass(frozen=True)
+class Option:
+    """One thing that can be chosen: its name in a link, its label on the screen."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True)
 class Choice:
     """One of `options`: instances or plain values, each shown by its `label` attribute or its own text."""
 

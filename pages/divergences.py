@@ -6,6 +6,7 @@ from gmviz.experiments import divergences as experiment
 from gmviz.figures import divergences as figure
 from gmviz.ui.cache import cached
 from gmviz.ui.controls import Controls
+from gmviz.ui.details import details
 from gmviz.ui.messages import explained, notice
 from gmviz.ui.navigation import neighbours, open_page
 from gmviz.ui.player import player
@@ -48,7 +49,11 @@ def room() -> None:
         )
     with questions:
         stage.draw(request, result.at)
+    details(request, result.table(), text.name)
 
 
 room()
+text.show("Formula")
+text.show("What to notice")
+text.show("Method")
 neighbours(text.name)

@@ -6,6 +6,7 @@ from gmviz.experiments import local_variance as experiment
 from gmviz.figures import local_variance as figure
 from gmviz.ui.cache import cached
 from gmviz.ui.controls import Controls
+from gmviz.ui.details import details
 from gmviz.ui.messages import explained, notice
 from gmviz.ui.navigation import neighbours, open_page
 from gmviz.ui.player import player
@@ -33,6 +34,7 @@ def room() -> None:
             on_moved=lambda moved: controls.set(experiment.dragged(moved)),
         )
     stage.draw(request, result.at)
+    details(request, result.table(), text.name)
 
 
 room()

@@ -15,7 +15,10 @@ ORDER = (
     {"checks", "knobs"},
     {"quadrature"},
     {"densities", "boxes", "pairs"},
-    {"schedules", "datasets", "divergences", "local_variance", "models", "stacked", "networks"},
+    {
+        *("schedules", "datasets", "strokes", "divergences", "local_variance", "variance_map", "noising"),
+        *("models", "score_models", "stacked", "networks", "projections", "score_table", "plane_maps"),
+    },
     {"objectives", "samplers", "likelihood", "adjoint", "metrics", "identities"},
     {"runtime", "fitting"},
     {"experiments"},

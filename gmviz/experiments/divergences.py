@@ -1,13 +1,14 @@
 """What does each divergence see? A pair of mixtures, swept along one of its settings."""
 
+import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from gmviz.checks import require
-from gmviz.densities import GaussianMixture
 from gmviz.divergences import (
     LogRatio,
     f2,
@@ -18,8 +19,9 @@ from gmviz.divergences import (
     squared_log_ratio,
 )
 from gmviz.experiments.presets import COMB, FAR, PRESETS, SHIFTS, Preset
-from gmviz.experiments.scene import Scene
-from gmviz.knobs import check_knobs, choice, controls_of, knob
+from gmviz.experiments.scene import Scene, nearest
+from gmviz.experiments.window import Window
+from gmviz.knobs import Option, check_knobs, choice, controls_of, knob
 from gmviz.quadrature import Estimate, Grid
 
 NUMBERS = {
@@ -32,8 +34,6 @@ NUMBERS = {
     "f2": f2,
 }
 STEPS = 41
-NODES = (73, 97)  # rows, columns of a drawn map
-REACH = 3.2  # standard deviations shown around every centre
 BOX = 7.0  # standard deviations integrated around every centre: 3e-12 of the mass lies outside
 QUADRATURE_NODES = 16_000
 
@@ -53,10 +53,9 @@ class Move:
     @property
     def values(self) -> Float[Tensor, "t"]:
         """The swept values, evenly spaced (in their logarithm when `log`)."""
-        ends = torch.tensor([self.start, self.stop], dtype=torch.float64)
-        if not self.log:
-            return torch.linspace(self.start, self.stop, STEPS, dtype=torch.float64)
-        return torch.linspace(*ends.log().tolist(), STEPS, dtype=torch.float64).exp()
+        if self.log:
+            return torch.logspace(math.log10(self.start), math.log10(self.stop), STEPS, dtype=torch.float64)
+        return torch.linspace(self.start, self.stop, STEPS, dtype=torch.float64)
 
 
 SEPARATION = Move("separation", "separation", "D", "", 2.0, 10.0)
@@ -67,19 +66,11 @@ NOISE = Move("noise", "noise on both", "σ", "", 0.0, 5.0)
 MOVES = (SEPARATION, WEIGHT, WIDTH, ROTATION, NOISE)
 
 
-@dataclass(frozen=True)
-class View:
-    """What the panels show."""
-
-    name: str
-    label: str
+MAPS = Option("maps", "Where each one looks")
+GRADIENTS = Option("gradients", "Gradients and further divergences")
 
 
-MAPS = View("maps", "Where each one looks")
-GRADIENTS = View("gradients", "Gradients and further divergences")
-
-
-def _shift(name: str) -> float:
+def _shift(name: str) -> Any:
     density, which, axis = name.split("_")
     return knob(0.0, -6.0, 6.0, 0.05, label=f"{density}, {which} centre, shift {axis}")
 
@@ -90,7 +81,7 @@ class Request:
 
     pair: Preset = choice(FAR, PRESETS, label="Pair")
     moves: Move = choice(SEPARATION, MOVES, label="What moves")
-    view: View = choice(MAPS, (MAPS, GRADIENTS), label="View")
+    view: Option = choice(MAPS, (MAPS, GRADIENTS), label="View")
     weight_p: float = knob(0.8, 0.0, 1.0, 0.01, label="Weight of p's left mode")
     weight_q: float = knob(0.2, 0.0, 1.0, 0.01, label="Weight of q's left mode")
     width: float = knob(1.0, 0.4, 2.5, 0.05, label="Width of q", unit="×")
@@ -149,29 +140,39 @@ class Result:
 
     request: Request
     values: Float[Tensor, "t"]
-    extent: tuple[float, float, float, float]
+    window: Window
     ratio: LogRatio
     centres_p: Float[Tensor, "t K 2"]
     centres_q: Float[Tensor, "t L 2"]
     numbers: dict[str, Estimate]
 
-    def map(self, values: Float[Tensor, "t n"]) -> Float[Tensor, "t H W"]:
-        """Values at the drawn nodes as maps."""
-        return values.unflatten(-1, NODES)
-
     @property
     def angle(self) -> Float[Tensor, "t n"]:
         """The angle between ∇log p and ∇log q, in degrees: 0 where the energy surfaces are parallel."""
-        p, q = self.ratio.score_p, self.ratio.score_q
-        return torch.rad2deg(
-            torch.atan2((p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]).abs(), (p * q).sum(-1))
-        )
+        p, q = self.ratio.scores
+        cross = p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]
+        return torch.rad2deg(torch.atan2(cross.abs(), (p * q).sum(-1)))
 
     def at(self, position: float) -> dict[str, float]:
         """Every scalar number at the swept value closest to `position`."""
-        i = int((self.values - position).abs().argmin())
+        i = nearest(self.values, position)
         scalars = {name: each for name, each in self.numbers.items() if each.value.dim() == 1}
         return {name: float(each.value[i]) for name, each in scalars.items()}
+
+    def table(self) -> dict[str, list[float]]:
+        """Every number along the sweep, with its error, by column."""
+        columns = {self.request.moves.symbol: self.values.tolist()}
+        for name, number in self.numbers.items():
+            parts = {name: number} if number.value.dim() == 1 else _components(name, number)
+            for part, each in parts.items():
+                columns[part] = each.value.tolist()
+                columns[f"{part} error"] = each.error.tolist()
+        return columns
+
+
+def _components(name: str, vector: Estimate) -> dict[str, Estimate]:
+    parts = zip("xy", vector.value.unbind(-1), vector.error.unbind(-1), strict=True)
+    return {f"{name} {axis}": Estimate(value, error) for axis, value, error in parts}
 
 
 def run(request: Request) -> Result:
@@ -181,26 +182,13 @@ def run(request: Request) -> Result:
     settings = {name: torch.full_like(values, getattr(request, name)) for name in names}
     settings[request.moves.name] = values
     p, q = request.pair.densities(settings)
-    extent = _extent(p, q)
-    rows, columns = NODES
-    x, y = torch.linspace(*extent[:2], columns), torch.linspace(*extent[2:], rows)
-    plane = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).flatten(0, 1)
-    ratio = LogRatio.of(p.to(torch.float32), q.to(torch.float32), plane).shifted(request.offset)
+    window = Window.around(p, q)
+    nodes = window.nodes.float()
+    ratio = LogRatio.of(p.to(torch.float32), q.to(torch.float32), nodes).shifted(request.offset)
     grid = Grid.covering(p, q, reach=BOX, comfortable=QUADRATURE_NODES)
     estimates = measure(p, q, tuple(NUMBERS.values()), grid, request.offset)
     numbers = dict(zip(NUMBERS, estimates, strict=True))
-    return Result(request, values, extent, ratio, p.means, q.means, numbers)
-
-
-def _extent(p: GaussianMixture, q: GaussianMixture) -> tuple[float, float, float, float]:
-    """A box of the maps' aspect that shows both densities over the whole sweep."""
-    boxes = torch.stack([p.bounds(REACH), q.bounds(REACH)])
-    low, high = boxes[..., 0].amin(0), boxes[..., 1].amax(0)
-    centre, half = (low + high) / 2, (high - low) / 2
-    aspect = (NODES[1] - 1) / (NODES[0] - 1)
-    half_y = max(float(half[1]), float(half[0]) / aspect)
-    (cx, cy), half_x = centre.tolist(), half_y * aspect
-    return (cx - half_x, cx + half_x, cy - half_y, cy + half_y)
+    return Result(request, values, window, ratio, p.means, q.means, numbers)
 
 
 _DEFAULT = Request()

@@ -15,10 +15,12 @@ from torch import Tensor
 from gmviz.densities import Density
 from gmviz.divergences import LogRatio, fisher, kl
 from gmviz.experiments.presets import BLOBS, PRESETS, Preset
-from gmviz.experiments.scene import Scene
-from gmviz.knobs import check_knobs, choice, knob
+from gmviz.experiments.scene import Scene, nearest
+from gmviz.experiments.window import Window
+from gmviz.knobs import Option, check_knobs, choice, knob
 from gmviz.local_variance import Expansion, expansion, response
-from gmviz.quadrature import Estimate, Grid, gauss_hermite
+from gmviz.plane_maps import LINEAR, TANH, PlaneMap
+from gmviz.quadrature import Estimate, Grid
 from gmviz.variance_map import VarianceMap, variance_map
 
 EPSILONS = torch.cat(  # from 0.5 over 0.1 to 0.01
@@ -27,62 +29,18 @@ EPSILONS = torch.cat(  # from 0.5 over 0.1 to 0.01
         torch.logspace(-1, -2, 24, dtype=torch.float64),
     ]
 )
-NODES = (73, 97)
-REACH = 3.2  # standard deviations shown around every centre
 CLOUD = 500  # points drawn
 VALUES = 6000  # points counted in the histogram
 BINS = 61
 FINE = 0.025  # step of the grid that is blurred
 LENS = 41  # nodes of the magnified plane, which is 6 ε wide
-HERMITE = 40
 
 
-@dataclass(frozen=True)
-class View:
-    """What the panels show."""
-
-    name: str
-    label: str
-
-
-POINT = View("point", "At a point")
-EVERYWHERE = View("everywhere", "Everywhere, and its integral")
-OUTPUTS = View("outputs", "Several outputs")
-
-
-@dataclass(frozen=True)
-class Form:
-    """What is divided by E‖e‖²."""
-
-    name: str
-    label: str
-
-
-VARIANCE = Form("variance", "Variance")
-MEAN_SQUARE = Form("mean_square", "Mean square")
-
-
-@dataclass(frozen=True)
-class PlaneMap:
-    """x → A x, through tanh in each coordinate if `bent`."""
-
-    name: str
-    label: str
-    matrix: tuple[tuple[float, float], tuple[float, float]]
-    bent: bool
-
-    def __call__(self, x: Float[Tensor, "... 2"]) -> Float[Tensor, "... 2"]:
-        y = x @ torch.tensor(self.matrix, dtype=x.dtype).mT
-        return y.tanh() if self.bent else y
-
-    def jacobian(self, x: Float[Tensor, "2"]) -> Float[Tensor, "2 2"]:
-        """J_ij = ∂f_i/∂x_j."""
-        A = torch.tensor(self.matrix, dtype=x.dtype)
-        return (1 - (A @ x).tanh().square())[:, None] * A if self.bent else A
-
-
-LINEAR = PlaneMap("linear", "Linear", ((1.2, 0.6), (-0.4, 0.9)), bent=False)
-TANH = PlaneMap("tanh", "tanh", ((1.2, 0.6), (-0.4, 0.9)), bent=True)
+POINT = Option("point", "At a point")
+EVERYWHERE = Option("everywhere", "Everywhere, and its integral")
+OUTPUTS = Option("outputs", "Several outputs")
+VARIANCE = Option("variance", "Variance")
+MEAN_SQUARE = Option("mean_square", "Mean square")
 
 
 @dataclass(frozen=True)
@@ -90,8 +48,8 @@ class Request:
     """The pair, the point that is jiggled, and what is looked at."""
 
     pair: Preset = choice(BLOBS, PRESETS, label="Pair")
-    view: View = choice(POINT, (POINT, EVERYWHERE, OUTPUTS), label="View")
-    form: Form = choice(VARIANCE, (VARIANCE, MEAN_SQUARE), label="Per squared jiggle")
+    view: Option = choice(POINT, (POINT, EVERYWHERE, OUTPUTS), label="View")
+    form: Option = choice(VARIANCE, (VARIANCE, MEAN_SQUARE), label="Per squared jiggle")
     outputs: PlaneMap = choice(TANH, (LINEAR, TANH), label="Map of the plane")
     probe_x: float = knob(0.5, -6.0, 6.0, 0.05, label="Probe x")
     probe_y: float = knob(0.5, -6.0, 6.0, 0.05, label="Probe y")
@@ -106,7 +64,7 @@ class Request:
         return torch.tensor([self.probe_x, self.probe_y], dtype=torch.float64)
 
 
-def acting(view: View) -> tuple[str, ...]:
+def acting(view: Option) -> tuple[str, ...]:
     """The fields that act in a view."""
     if view is OUTPUTS:
         return ("view", "outputs", "probe_x", "probe_y")
@@ -132,7 +90,7 @@ class AtPoint:
     """
 
     request: Request
-    extent: tuple[float, float, float, float]
+    window: Window
     log_ratio: Float[Tensor, "H W"]
     outlines: tuple[Float[Tensor, "H W"], Float[Tensor, "H W"]]
     z: Float[Tensor, "n 2"]
@@ -145,7 +103,7 @@ class AtPoint:
 
     def at(self, position: float) -> dict[str, float]:
         """The numbers at the ε closest to `position`."""
-        i = int((EPSILONS - position).abs().argmin())
+        i = nearest(EPSILONS, position)
         return {
             "variance": float(self.local_variance[i]),
             "mean_square": float(self.mean_square[i]),
@@ -153,13 +111,19 @@ class AtPoint:
             "start": float(self.local_variance[0]),
         }
 
+    def table(self) -> dict[str, list[float]]:
+        """G and its mean-square form along ε, by column."""
+        parabola = self.expansion.limit + EPSILONS.square() * self.expansion.coefficient
+        columns = {"variance": self.local_variance, "mean square": self.mean_square, "expansion": parabola}
+        return _along_epsilon(columns)
+
 
 @dataclass(frozen=True, eq=False)
 class Everywhere:
     """Maps of G(ε), and the averages (d/2) E_p G(ε) and E_p E_e f(x+e) with what they tend to."""
 
     request: Request
-    extent: tuple[float, float, float, float]
+    window: Window
     outlines: tuple[Float[Tensor, "H W"], Float[Tensor, "H W"]]
     map: VarianceMap
     fisher_like: Float[Tensor, "t"]
@@ -169,13 +133,17 @@ class Everywhere:
 
     def at(self, position: float) -> dict[str, float]:
         """The numbers at the ε closest to `position`."""
-        i = int((EPSILONS - position).abs().argmin())
+        i = nearest(EPSILONS, position)
         return {
             "fisher_like": float(self.fisher_like[i]),
             "kl_like": float(self.kl_like[i]),
             "fisher": float(self.fisher.value),
             "kl": float(self.kl.value),
         }
+
+    def table(self) -> dict[str, list[float]]:
+        """The two averages along ε, by column."""
+        return _along_epsilon({"(d/2) E_p G": self.fisher_like, "E_p E_e f": self.kl_like})
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,8 +163,16 @@ class Outputs:
 
     def at(self, position: float) -> dict[str, float]:
         """The numbers at the ε closest to `position`."""
-        i = int((EPSILONS - position).abs().argmin())
+        i = nearest(EPSILONS, position)
         return {"response": float(self.response[i]), "limit": self.limit}
+
+    def table(self) -> dict[str, list[float]]:
+        """The response along ε, by column."""
+        return _along_epsilon({"tr Cov/E‖e‖²": self.response})
+
+
+def _along_epsilon(columns: Mapping[str, Tensor]) -> dict[str, list[float]]:
+    return {"ε": EPSILONS.tolist()} | {name: values.tolist() for name, values in columns.items()}
 
 
 Result = AtPoint | Everywhere | Outputs
@@ -211,9 +187,8 @@ def run(request: Request) -> Result:
 
 
 def _at_point(request: Request, p: Density, q: Density) -> AtPoint:
-    x, (xs, ys), extent = request.probe, *_window(p, q)
-    plane = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), dim=-1).flatten(0, 1)
-    ratio = LogRatio.of(p, q, plane, scores=False)
+    x, window = request.probe, Window.around(p, q)
+    ratio = LogRatio.of(p, q, window.nodes, scores=False)
     local = expansion(p, q, x[None])
     z = _noise(VALUES, request.seed)
     u = torch.linspace(-3, 3, LENS, dtype=torch.float64)
@@ -225,9 +200,9 @@ def _at_point(request: Request, p: Density, q: Density) -> AtPoint:
     responses = [response(p, q, x[None], epsilon) for epsilon in EPSILONS.tolist()]
     return AtPoint(
         request=request,
-        extent=extent,
-        log_ratio=ratio.value.unflatten(-1, NODES),
-        outlines=(ratio.log_p.unflatten(-1, NODES), ratio.log_q.unflatten(-1, NODES)),
+        window=window,
+        log_ratio=window.map(ratio.value),
+        outlines=(window.map(ratio.log_p), window.map(ratio.log_q)),
         z=z[:CLOUD],
         lens=magnified.unflatten(-1, (LENS, LENS)),
         edges=edges,
@@ -246,14 +221,13 @@ def _change(p: Density, q: Density, x: Tensor, z: Float[Tensor, "n 2"]) -> Float
 
 
 def _everywhere(request: Request, p: Density, q: Density) -> Everywhere:
-    (xs, ys), extent = _window(p, q)
-    plane = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), dim=-1).flatten(0, 1)
+    window = Window.around(p, q)
     finest = torch.stack([p.resolution(), q.resolution()]).amin(0)
-    axes = [
+    axes = tuple(
         torch.linspace(low, high, 1 + int(3 * (high - low) / h), dtype=torch.float64)
         for (low, high), h in zip(p.bounds(6.0).tolist(), finest.tolist(), strict=True)
-    ]
-    wide = variance_map(p, q, *axes, EPSILONS, 2 * FINE)
+    )
+    wide = variance_map(p, q, axes[0], axes[1], EPSILONS, 2 * FINE)
     nodes = torch.stack(torch.meshgrid(*axes, indexing="xy"), dim=-1).flatten(0, 1)
     weights = p.log_prob(nodes).exp()
     weights = weights / weights.sum()
@@ -261,9 +235,9 @@ def _everywhere(request: Request, p: Density, q: Density) -> Everywhere:
     levels = (p.noised(epsilon) for epsilon in EPSILONS.tolist())
     return Everywhere(
         request=request,
-        extent=extent,
-        outlines=(p.log_prob(plane).unflatten(-1, NODES), q.log_prob(plane).unflatten(-1, NODES)),
-        map=variance_map(p, q, xs, ys, EPSILONS, FINE),
+        window=window,
+        outlines=(window.map(p.log_prob(window.nodes)), window.map(q.log_prob(window.nodes))),
+        map=variance_map(p, q, window.xs, window.ys, EPSILONS, FINE),
         fisher_like=averaged.flatten(1) @ weights,
         kl_like=torch.stack([_expected_log_ratio(p, q, noised) for noised in levels]),
         fisher=fisher(p, q),
@@ -280,12 +254,9 @@ def _expected_log_ratio(p: Density, q: Density, law: Density) -> Tensor:
 
 def _outputs(request: Request) -> Outputs:
     x, f = request.probe, request.outputs
-    z, w = gauss_hermite(HERMITE, 2)
-    values = f(x + EPSILONS[:, None, None] * z)
-    mean = w @ values
-    total = ((values - mean[:, None]).square().sum(-1)) @ w
     cloud = x + EPSILONS[:, None, None] * _noise(CLOUD, request.seed)
-    return Outputs(request, cloud, f(cloud), total / (2 * EPSILONS.square()), f.jacobian(x))
+    response = torch.stack([f.response(x, epsilon) for epsilon in EPSILONS.tolist()])
+    return Outputs(request, cloud, f(cloud), response, f.jacobian(x))
 
 
 def _noise(n: int, seed: int) -> Float[Tensor, "n 2"]:
@@ -295,18 +266,6 @@ def _noise(n: int, seed: int) -> Float[Tensor, "n 2"]:
 def _reach(slopes: Float[Tensor, "t n"]) -> float:
     """Half the width of the histogram: beyond it lies 1 % of the values at most, at every ε."""
     return max(1e-3, float(torch.quantile(slopes[:, :2000].abs(), 0.99, dim=-1).max()) * 1.2)
-
-
-def _window(p: Density, q: Density) -> tuple[tuple[Tensor, Tensor], tuple[float, float, float, float]]:
-    """The nodes of the drawn plane, and its extent: a box of the maps' aspect that shows both densities."""
-    boxes = torch.stack([p.bounds(REACH), q.bounds(REACH)])
-    low, high = boxes[..., 0].amin(0), boxes[..., 1].amax(0)
-    aspect = (NODES[1] - 1) / (NODES[0] - 1)
-    half = max(float(high[1] - low[1]), float(high[0] - low[0]) / aspect) / 2
-    x, y = ((low + high) / 2).tolist()
-    extent = (x - half * aspect, x + half * aspect, y - half, y + half)
-    xs = torch.linspace(*extent[:2], NODES[1], dtype=torch.float64)
-    return (xs, torch.linspace(*extent[2:], NODES[0], dtype=torch.float64)), extent
 
 
 _DEFAULT = Request()

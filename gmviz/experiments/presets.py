@@ -75,17 +75,19 @@ class Preset:
         turn = torch.deg2rad(settings["rotation"])
         weight_q = settings["weight_q"] if self.weighted else None
         q = self.q.mixture(scale, weight_q, settings["width"], turn, shifts[:, 1])
-        return p.noised(settings["noise"]), q.noised(settings["noise"])
+        return p.diffused(1.0, settings["noise"]), q.diffused(1.0, settings["noise"])
 
     def named(self) -> tuple[GaussianMixture, GaussianMixture]:
         """p and q as the preset is meant, at separation 8."""
         still = dict.fromkeys(("rotation", "noise", *SHIFTS), 0.0) | {"separation": REFERENCE_SEPARATION}
         settings = still | {"weight_p": 0.5, "weight_q": 0.5, "width": 1.0} | dict(self.starts)
         row = {name: torch.tensor([value], dtype=torch.float64) for name, value in settings.items()}
-        return tuple(
-            GaussianMixture(batch.weights[0], batch.means[0], batch.covariances[0])
-            for batch in self.densities(row)
-        )
+        p, q = self.densities(row)
+        return _first(p), _first(q)
+
+
+def _first(batch: GaussianMixture) -> GaussianMixture:
+    return GaussianMixture(batch.weights[0], batch.means[0], batch.covariances[0])
 
 
 def _round(variance: float) -> Matrix:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from jaxtyping import Float
+from torch import Tensor
+
 from gmviz.checks import require
 
 
@@ -28,6 +31,6 @@ class Scene:
         require(0 <= self.answer < len(self.options), "answer", "the index of an option", self.answer)
 
 
-def nearest(values: Any, at: float) -> int:
+def nearest(values: Float[Tensor, "t"], at: float) -> int:
     """The index of the swept value closest to `at`."""
-    return min(range(len(values)), key=lambda i: abs(float(values[i]) - at))
+    return int((values - at).abs().argmin())

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from gmviz.divergences import f2, fisher, kl
 from gmviz.experiments.divergences import Result
+from gmviz.experiments.scene import nearest
 from gmviz.figures.animation import Animation, Arrows, Axis, Contours, Heatmap, Layer, Panel, Polyline, Track
 from gmviz.figures.palette import (
     ANGLE,
@@ -32,8 +33,8 @@ CONTOUR_LEVELS = (
 def maps(result: Result) -> Animation:
     """log p/q, what KL adds up, what Fisher adds up; KL and Fisher as tracks."""
     lines = outlines(result)
-    kl_map = result.map(kl.at(result.ratio))
-    slope = np.log10(_array(result.map(fisher.at(result.ratio))).clip(1e-30))
+    kl_map = result.window.map(kl.at(result.ratio))
+    slope = np.log10(_array(result.window.map(fisher.at(result.ratio))).clip(1e-30))
     top = float(np.ceil(slope.max()))
     fisher_map = Heatmap(slope, FISHER_INTEGRAND, (top - DECADES, top), "", "log₁₀ ½p‖∇log p/q‖²", bits=8)
     panels = (
@@ -53,8 +54,9 @@ def maps(result: Result) -> Animation:
 def gradients(result: Result) -> Animation:
     """Where the iso-lines of p and q are parallel, how the squared log-ratio pulls, and the other numbers."""
     lines = outlines(result)
-    angle = Heatmap(_array(result.map(result.angle)), ANGLE, (0.0, 180.0), "°", "angle", bits=8)
-    pull = _array(f2.at(result.ratio).unflatten(-2, result.map(result.ratio.value).shape[1:])[:, ::4, ::4])
+    angle = Heatmap(_array(result.window.map(result.angle)), ANGLE, (0.0, 180.0), "°", "angle", bits=8)
+    field_x, field_y = result.window.map(f2.at(result.ratio).movedim(-1, 0))
+    pull = _array(torch.stack([field_x, field_y], dim=-1)[:, ::4, ::4])
     scale = float(np.linalg.norm(pull, axis=-1).max()) or 1.0
     field = Arrows(pull / scale, INK, label="p r∇r")
     mean = Polyline(_mean_arrow(result), KL, width=3.0, label="F2, its integral")
@@ -88,7 +90,12 @@ def headline_tracks(result: Result) -> tuple[Track, Track]:
 def log_ratio_panel(result: Result, lines: tuple[Contours, Contours]) -> Panel:
     """log p/q with both outlines."""
     heat = Heatmap(
-        _array(result.map(result.ratio.value)), LOG_RATIO, _ratio_limits(result), "nats", "log p/q", bits=8
+        _array(result.window.map(result.ratio.value)),
+        LOG_RATIO,
+        _ratio_limits(result),
+        "nats",
+        "log p/q",
+        bits=8,
     )
     return _plane(result, "log p/q", "blue: more p, vermilion: more q", heat, *lines)
 
@@ -103,18 +110,18 @@ def poster(result: Result) -> int:
     """The frame closest to the pair as named: D = 8, the width and weight that the controls hold, σ = 2."""
     move = result.request.moves
     at = 2.0 if move.name == "noise" else getattr(result.request, move.name)
-    return int((result.values - at).abs().argmin())
+    return nearest(result.values, at)
 
 
 def _plane(result: Result, title: str, subtitle: str, *layers: Layer) -> Panel:
-    return Panel(title, result.extent, layers, subtitle)
+    return Panel(title, result.window.extent, layers, subtitle)
 
 
 def outlines(result: Result) -> tuple[Contours, Contours]:
     """Iso-lines of p (solid) and q (dashed), each below its peak of the moment, on every second node."""
     p, q = (
         each - each.amax((-2, -1), keepdim=True)
-        for each in map(result.map, (result.ratio.log_p, result.ratio.log_q))
+        for each in map(result.window.map, (result.ratio.log_p, result.ratio.log_q))
     )
     return (
         Contours(_array(p[:, ::2, ::2]), CONTOUR_LEVELS, P, label="p"),
@@ -164,7 +171,7 @@ def _track(
 def _mean_arrow(result: Result) -> np.ndarray:
     """The vector F2 as an arrow (T, 5, 2) from the middle of the map, a third of it long at its largest."""
     f2 = result.numbers["f2"].value
-    x0, x1, y0, y1 = result.extent
+    x0, x1, y0, y1 = result.window.extent
     start = torch.tensor([(x0 + x1) / 2, (y0 + y1) / 2], dtype=f2.dtype)
     shaft = f2 / f2.norm(dim=-1).max().clamp(min=1e-12) * (y1 - y0) / 3
     across = torch.stack([-shaft[:, 1], shaft[:, 0]], dim=-1)

@@ -1,26 +1,26 @@
 """The picture at the door: p, q, and their log-ratio."""
 
+from torch import Tensor
+
 from gmviz.experiments.home import Result
-from gmviz.figures.animation import Animation, Heatmap, Panel
+from gmviz.figures.animation import Animation, Contours, Heatmap, Panel
 from gmviz.figures.divergences import axis, headline_tracks, log_ratio_panel, outlines, poster
-from gmviz.figures.palette import P_DENSITY, Q_DENSITY
+from gmviz.figures.palette import P_DENSITY, Q_DENSITY, Ramp
 
 
 def animation(result: Result) -> Animation:
     """p and q side by side, log p/q beside them; KL and Fisher as tracks."""
-    p, q = (result.map(each).exp() for each in (result.ratio.log_p, result.ratio.log_q))
+    p, q = (result.window.map(each).exp() for each in (result.ratio.log_p, result.ratio.log_q))
     top = float(max(p.max(), q.max()))
     lines = outlines(result)
-    left_p, left_q = (
-        f"{100 * weight:.0f} % left" for weight in (result.request.weight_p, result.request.weight_q)
-    )
+
+    def density(name: str, values: Tensor, ramp: Ramp, weight: float, line: Contours) -> Panel:
+        heat = Heatmap(values.numpy(), ramp, (0.0, top), "1/area", name, bits=8)
+        return Panel(name, result.window.extent, (heat, line), f"{100 * weight:.0f} % of its mass is left")
+
     panels = (
-        Panel(
-            "p", result.extent, (Heatmap(p.numpy(), P_DENSITY, (0.0, top), "1/area", "p", bits=8), lines[0])
-        ),
-        Panel(
-            "q", result.extent, (Heatmap(q.numpy(), Q_DENSITY, (0.0, top), "1/area", "q", bits=8), lines[1])
-        ),
+        density("p", p, P_DENSITY, result.request.weight_p, lines[0]),
+        density("q", q, Q_DENSITY, result.request.weight_q, lines[1]),
         log_ratio_panel(result, lines),
     )
     return Animation(axis(result), panels, headline_tracks(result), poster=poster(result), log_tracks=True)

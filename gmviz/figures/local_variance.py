@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gmviz.experiments.local_variance import EPSILONS, VARIANCE, AtPoint, Everywhere, Outputs, Result
+from gmviz.experiments.scene import nearest
 from gmviz.figures.animation import (
     Animation,
     Axis,
@@ -23,7 +24,7 @@ from gmviz.figures.animation import (
 from gmviz.figures.palette import FISHER, FISHER_INTEGRAND, INK, KL, LOG_RATIO, MUTED, P, Q
 
 AXIS = Axis("jiggle", "", EPSILONS.numpy(), "ε", log=True)
-POSTER = int((EPSILONS - 0.1).abs().argmin())
+POSTER = nearest(EPSILONS, 0.1)
 LEVELS = (-4.5, -2.0, -0.5)
 DECADES = 4
 UNIT = "1/length²"
@@ -49,9 +50,9 @@ def _cloud(result: AtPoint) -> Panel:
         Heatmap(_array(result.log_ratio)[None], LOG_RATIO, limits, "nats", "log p/q", bits=8),
         *_outlines(result.outlines),
         Particles(probe + EPSILONS.numpy()[:, None, None] * _array(result.z), INK, label="x + e", size=1.4),
-        Handles(probe[None, None], ("probe",), (FISHER,), box=_within(result.extent)),
+        Handles(probe[None, None], ("probe",), (FISHER,), box=_within(result.window.extent)),
     )
-    return Panel("f = log p/q", result.extent, layers, "drag the green point x")
+    return Panel("f = log p/q", result.window.extent, layers, "drag the green point x")
 
 
 def _lens(result: AtPoint) -> Panel:
@@ -112,19 +113,19 @@ def _(result: Everywhere) -> Animation:
     panels = (
         Panel(
             f"{name} at this ε",
-            result.extent,
+            result.window.extent,
             (_log_map(G, limits, f"log₁₀ {name}"), *outlines),
             "powers of ten",
         ),
         Panel(
             "Its limit, ½‖∇log p/q‖²",
-            result.extent,
+            result.window.extent,
             (_log_map(limit[None], limits, "log₁₀ ½‖∇f‖²"), *outlines),
             "what Fisher averages over p",
         ),
         Panel(
             "How far off",
-            result.extent,
+            result.window.extent,
             (Heatmap(_array(100 * off), LOG_RATIO, (-100.0, 100.0), "%", "G/limit − 1", bits=8), *outlines),
             "relative to the limit",
         ),

@@ -5,21 +5,21 @@ import importlib
 import sys
 
 import streamlit as st
+import torch
 
-HEAVY = ("torch", "altair", "gmviz.ui.player", "gmviz.experiments", "gmviz.figures")
+from gmviz.ui.navigation import ROOMS
 
 
 @st.cache_resource(show_spinner=False)
 def boot() -> str:
-    """Import everything heavy, then freeze it; returns the device in words.
+    """Import all that pages will need, then freeze it; returns the device in words.
 
     Streamlit collects garbage after every rerun while it holds the interpreter. Frozen modules are not walked
     again, which is the difference between 150 ms and 10 ms for every visitor and every rerun.
     """
-    for name in HEAVY:
-        importlib.import_module(name)
-    import torch
-
+    for room in ROOMS:
+        importlib.import_module(f"gmviz.figures.{room.name}")
+    torch.broadcast_shapes((1,), (1,))  # its first call imports sympy, a second of work
     torch.set_num_threads(1)
     sys.setswitchinterval(1e-3)
     gc.collect()

@@ -1,5 +1,6 @@
 """The fold under a picture: every number of the page as a table, and what was asked for."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,13 +9,14 @@ import streamlit as st
 from gmviz.experiments import codec
 
 
-def details(request: Any, table: pd.DataFrame, name: str) -> None:
+def details(request: Any, table: Mapping[str, Sequence[float]], name: str) -> None:
     """Show and offer for download the numbers behind the picture, and the request that reproduces them."""
-    with st.expander("Details: every number, the request, downloads", icon=":material/table_view:"):
-        st.dataframe(table, hide_index=True, width="stretch", height=260)
+    with st.expander("Details: every number, the request, a download", icon=":material/table_view:"):
+        numbers = pd.DataFrame(table)
+        st.dataframe(numbers, hide_index=True, width="stretch", height=260)
         st.download_button(
             "Numbers as CSV",
-            table.to_csv(index=False).encode(),
+            numbers.to_csv(index=False).encode(),
             file_name=f"gmviz-{name}.csv",
             mime="text/csv",
             icon=":material/download:",

@@ -7,20 +7,22 @@ import pytest
 
 from gmviz.experiments import codec, divergences
 from gmviz.experiments.presets import COMB
-from gmviz.knobs import Choice, controls_of
+from gmviz.knobs import Knob, controls_of
 
 DEFAULT = divergences.Request()
 
 
 def neighbours(request):
-    """The request with each field, one at a time, at every other value that its control suggests."""
+    """The request with each field, one at a time, at other values that its control admits."""
     for each, control in controls_of(request):
-        values = (
-            control.options if isinstance(control, Choice) else (control.minimum, control.maximum, 0.1 + 0.2)
-        )
-        for value in values:
-            if value != getattr(request, each.name):
-                yield replace(request, **{each.name: value})
+        present = getattr(request, each.name)
+        ends = (1 / 3, 0.1 + 0.2, control.minimum, control.maximum) if isinstance(control, Knob) else ()
+        for value in getattr(control, "options", ends):
+            changed = {each.name: value}
+            if each.name == "pair":
+                changed["moves"] = divergences.WIDTH
+            if control.admits(value) and value != present:
+                yield replace(request, **changed)
 
 
 def test_every_request_reads_back_to_itself():
