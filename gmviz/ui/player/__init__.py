@@ -26,6 +26,7 @@ _MODULES = (
     "canvas",
     "elements",
     "frames",
+    "pixels",
     "paint",
     "tracks",
     "probe",

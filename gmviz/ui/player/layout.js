@@ -72,19 +72,23 @@ function highestIn(room, below, panels, columns, width, top) {
   return Math.max(100, (room - below - flat) / rows);
 }
 
+/** On a phone the numerals come first, so that they are seen without scrolling; then panels, then the chart. */
+function narrow(panels, numerals, width, columns, top) {
+  const block = numeralBlock(numerals, 0, top, width, 165);
+  const grid = panelRows(panels, columns, width, numerals ? top + block.h + 4 : top, Infinity);
+  const chart = { x: CHART_LEFT, y: grid.bottom + 16, w: width - CHART_LEFT - 8, h: 130 };
+  return { ...grid, numerals: block, chart, height: chart.y + chart.h + LINE + 8 };
+}
+
 /** Panels over a row of numerals and chart. */
 function stacked(panels, numerals, tracks, width, room, columns, top, compact) {
   const side = numeralBlock(numerals, 0, 0, numerals > 2 ? Math.min(440, width * 0.5) : 250, 200);
   const foot = tracks ? 18 + Math.max(MIN_CHART + LINE, side.h) + 6 : 4;
+  if (compact && tracks) return narrow(panels, numerals, width, columns, top);
   const highest = compact ? Infinity : highestIn(room, foot, panels, columns, width, top);
   const grid = panelRows(panels, columns, width, top, highest);
   if (!tracks) return { ...grid, height: grid.bottom + 4, numerals: null, chart: null };
   const y = grid.bottom + 14;
-  if (compact) {
-    const block = numeralBlock(numerals, 0, y, width, 165);
-    const chart = { x: CHART_LEFT, y: y + block.h + 8, w: width - CHART_LEFT - 8, h: 130 };
-    return { ...grid, numerals: block, chart, height: chart.y + chart.h + LINE + 8 };
-  }
   const block = { ...side, y };
   const h = clamp(room - y - LINE - 10, MIN_CHART, 170);
   const chart = { x: block.w + CHART_LEFT, y: y + 4, w: width - block.w - CHART_LEFT, h };

@@ -3,6 +3,7 @@
 import { DASH, drawHaloText, rgbOf, setFont } from "./canvas.js";
 import { between, clamp, codeOf, mixInto, stepSize, topCode } from "./interpolate.js";
 import { isolineTracer } from "./isolines.js";
+import { paintDisc, paintStreak, pixelCanvas } from "./pixels.js";
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
@@ -12,16 +13,6 @@ function packedColour(r, g, b) {
 
 function colourTable(ramp) {
   return Uint32Array.from({ length: 256 }, (_, i) => packedColour(...ramp.data.subarray(3 * i, 3 * i + 3)));
-}
-
-/** A canvas of `width` x `height` pixels with its own pixel buffer. */
-function pixelCanvas(width, height) {
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  const ctx = canvas.getContext("2d");
-  const image = ctx.createImageData(width, height);
-  return { canvas, ctx, image, words: new Uint32Array(image.data.buffer) };
 }
 
 /** The colours of a map at `position`: values are mixed first, then looked up. */
@@ -156,7 +147,6 @@ class ParticlesPainter {
   constructor(layer) {
     this.layer = layer;
     this.places = new Float32Array(stepSize(layer.positions));
-    this.trailPlaces = new Float32Array(this.places.length);
     this.values = layer.values ? new Float32Array(stepSize(layer.values)) : null;
     this.outside = 0;
   }
@@ -202,17 +192,23 @@ class ParticlesPainter {
   }
 
   draw(ctx, { frame, to, look, ratio }) {
-    if (this.layer.trail) this.drawTrails(ctx, to, look);
     const width = Math.ceil(frame.w * ratio);
     const height = Math.ceil(frame.h * ratio);
     const key = `${width} ${height}`;
     this.buffers ??= new Map();
     if (!this.buffers.has(key)) this.buffers.set(key, pixelCanvas(width, height));
-    const pixels = this.buffers.get(key);
-    pixels.words.fill(0);
-    this.splat(pixels.image.data, width, height, frame, to, ratio);
-    pixels.ctx.putImageData(pixels.image, 0, 0);
-    ctx.drawImage(pixels.canvas, frame.x, frame.y, width / ratio, height / ratio);
+    const { canvas, ctx: own, image, words } = this.buffers.get(key);
+    words.fill(0);
+    const place = {
+      image,
+      ratio,
+      x: (value) => (to.x(value) - frame.x) * ratio,
+      y: (value) => (to.y(value) - frame.y) * ratio,
+    };
+    if (this.layer.trail) this.paintTrails(place);
+    this.paintDiscs(place);
+    own.putImageData(image, 0, 0);
+    ctx.drawImage(canvas, frame.x, frame.y, width / ratio, height / ratio);
     if (this.outside) {
       setFont(ctx, look, 14);
       ctx.textAlign = "right";
@@ -222,70 +218,31 @@ class ParticlesPainter {
     }
   }
 
-  /** Smooth discs written straight into pixels: thousands of canvas calls per picture would cost the frame rate. */
-  splat(data, width, height, frame, to, ratio) {
-    const radius = this.layer.size * ratio;
-    const reach = Math.ceil(radius + 0.5);
-    const opacity = 0.82;
+  paintDiscs({ image, ratio, x, y }) {
     this.outside = 0;
     for (let i = 0, k = 0; k < this.places.length; i++, k += 2) {
-      const px = (to.x(this.places[k]) - frame.x) * ratio;
-      const py = (to.y(this.places[k + 1]) - frame.y) * ratio;
-      if (!(px >= 0 && px <= width && py >= 0 && py <= height)) {
-        this.outside++;
-        continue;
-      }
-      const [red, green, blue] = this.table[this.colourIndex(i)];
-      const left = Math.max(0, Math.floor(px) - reach);
-      const right = Math.min(width - 1, Math.floor(px) + reach);
-      const upper = Math.max(0, Math.floor(py) - reach);
-      const lower = Math.min(height - 1, Math.floor(py) + reach);
-      for (let y = upper; y <= lower; y++) {
-        for (let x = left; x <= right; x++) {
-          const away = Math.hypot(x + 0.5 - px, y + 0.5 - py);
-          const cover = clamp(radius + 0.5 - away, 0, 1) * opacity;
-          if (cover === 0) continue;
-          const at = 4 * (y * width + x);
-          const under = (data[at + 3] / 255) * (1 - cover);
-          const sum = cover + under;
-          data[at] = (red * cover + data[at] * under) / sum;
-          data[at + 1] = (green * cover + data[at + 1] * under) / sum;
-          data[at + 2] = (blue * cover + data[at + 2] * under) / sum;
-          data[at + 3] = 255 * sum;
-        }
-      }
+      const px = x(this.places[k]);
+      const py = y(this.places[k + 1]);
+      if (!(px >= 0 && px <= image.width && py >= 0 && py <= image.height)) this.outside++;
+      else paintDisc(image, px, py, this.layer.size * ratio, this.table[this.colourIndex(i)], 0.82);
     }
   }
 
-  drawTrails(ctx, to, look) {
-    const { trail, categories } = this.layer;
-    const later = this.trailPlaces;
-    const earlier = (this.earlier ??= new Float32Array(later.length));
-    later.set(this.places);
-    ctx.lineWidth = 1.2;
-    for (let age = 1; age <= trail && this.position - age + 1 > 0; age++) {
-      this.read(earlier, Math.max(0, this.position - age));
-      const paths = this.table.length > 16 ? [] : this.table.map(() => new Path2D());
-      const plain = new Path2D();
-      for (let i = 0, k = 0; k < later.length; i++, k += 2) {
-        if (!(later[k] === later[k] && earlier[k] === earlier[k])) continue;
-        const path = paths.length ? paths[categories ? categories.data[i] : 0] : plain;
-        path.moveTo(to.x(earlier[k]), to.y(earlier[k + 1]));
-        path.lineTo(to.x(later[k]), to.y(later[k + 1]));
+  /** Streaks between the past steps, the oldest first and faintest. */
+  paintTrails({ image, x, y }) {
+    const { trail } = this.layer;
+    const oldest = Math.min(trail, Math.ceil(this.position));
+    const [from, to] = (this.ends ??= [new Float32Array(this.places.length), new Float32Array(this.places.length)]);
+    for (let age = oldest; age > 0; age--) {
+      this.read(from, Math.max(0, this.position - age));
+      this.read(to, this.position - age + 1);
+      const opacity = 0.55 * (1 - (age - 1) / trail);
+      for (let i = 0, k = 0; k < from.length; i++, k += 2) {
+        const colour = this.table[this.colourIndex(i)];
+        const ends = [x(from[k]), y(from[k + 1]), x(to[k]), y(to[k + 1])];
+        if (ends.every(Number.isFinite)) paintStreak(image, ...ends, colour, opacity);
       }
-      ctx.globalAlpha = 0.5 * (1 - (age - 1) / trail);
-      if (paths.length) {
-        paths.forEach((path, i) => {
-          ctx.strokeStyle = `rgb(${this.table[i].join(",")})`;
-          ctx.stroke(path);
-        });
-      } else {
-        ctx.strokeStyle = look.muted;
-        ctx.stroke(plain);
-      }
-      later.set(earlier);
     }
-    ctx.globalAlpha = 1;
   }
 }
 
