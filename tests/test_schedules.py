@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from scipy.integrate import solve_ivp
 
 from gmviz.samplers.grids import GRIDS, Karras, UniformLogSNR, UniformTime
 from gmviz.schedules import SCHEDULES, VE, VP, SubVP, VPCosine
@@ -33,6 +34,19 @@ def test_coefficients_are_those_of_the_equation(schedule):
 def test_time_at_inverts_log_snr(schedule):
     torch.testing.assert_close(schedule.time_at(schedule.log_snr(TIMES)), TIMES, rtol=0, atol=1e-14)
     assert (schedule.log_snr(TIMES).diff() < 0).all()
+
+
+@each_schedule
+def test_the_variance_solves_its_equation(schedule):
+    """scipy integrates dv/dt = 2 f v + g² from σ(0)² to σ(1)²."""
+
+    def growth(t, v):
+        t = min(max(t, 0.0), 1.0)
+        return 2 * schedule.rate(t).item() * v + schedule.diffusion(t).item() ** 2
+
+    start = schedule.sigma(0.0).item() ** 2
+    end = solve_ivp(growth, (0.0, 1.0), [start], rtol=1e-10, atol=1e-14, method="DOP853").y[0, -1]
+    assert end == pytest.approx(schedule.sigma(1.0).item() ** 2, rel=1e-8)
 
 
 def test_ve_is_geometric_and_starts_at_sigma_min():
