@@ -27,11 +27,16 @@ _MODULES = (
     "elements",
     "frames",
     "pixels",
+    "fields",
+    "particles",
+    "marks",
     "paint",
     "tracks",
     "probe",
     "handles",
     "exports",
+    "view",
+    "input",
     "player",
 )
 

@@ -78,3 +78,20 @@ export function isDark(css) {
 }
 
 export const DASH = [6, 4];
+
+/** Stroke a path in its layer's colour, dashed if it is; on a halo of paper where it crosses maps. */
+export function strokeLine(ctx, path, layer, look, halo) {
+  ctx.lineJoin = "round";
+  if (halo) {
+    ctx.globalAlpha = 0.8;
+    ctx.lineWidth = layer.width + 2;
+    ctx.strokeStyle = look.paper;
+    ctx.stroke(path);
+    ctx.globalAlpha = 1;
+  }
+  ctx.setLineDash(layer.dashed ? DASH : []);
+  ctx.lineWidth = layer.width;
+  ctx.strokeStyle = layer.colour[look.theme];
+  ctx.stroke(path);
+  ctx.setLineDash([]);
+}
