@@ -46,7 +46,7 @@ class Corrector(ABC):
 class LangevinCorrector(Corrector):
     """h = 2a (r ‖z‖/‖s‖)², the norms averaged over the particles (Song et al. 2021, algorithms 4 and 5).
 
-    The r = 0.16 of that paper is for images. In the plane ‖z‖ averages only 1.25; on three mixtures the
+    The r = 0.16 of that paper is for images. In the plane ‖z‖ averages only 1.25; on mixtures the
     sliced Wasserstein distance after 50 steps was least between r = 0.16 and 0.22, after 20 steps around 0.3
     (`benchmarks/samplers.py`, VE and VP).
     """
