@@ -21,7 +21,7 @@ class FDDSM(Sliced):
 
     sigma: float = knob(0.2, 0.005, 5.0, 0.01, label="noise σ", unit="length")
     probes: Probes = choice(SPHERE, PROBES, label="probes")
-    epsilon: float = knob(0.1, 1e-3, 1.0, 0.001, label="step ε", unit="length", log=True)
+    epsilon: float = knob(0.05, 1e-3, 1.0, 0.001, label="step ε", unit="length", log=True)
 
     name = "fd-dsm"
     label = "FD-DSM"

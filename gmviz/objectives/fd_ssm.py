@@ -24,7 +24,7 @@ class FDSSM(Sliced):
     """
 
     probes: Probes = choice(SPHERE, PROBES, label="probes")
-    epsilon: float = knob(0.1, 1e-3, 1.0, 0.001, label="step ε", unit="length", log=True)
+    epsilon: float = knob(0.05, 1e-3, 1.0, 0.001, label="step ε", unit="length", log=True)
 
     name = "fd-ssm"
     label = "FD-SSM"
