@@ -464,6 +464,26 @@ def test_an_error_is_shown_in_its_own_frame_and_good_data_recovers(browser):
         assert page.errors == []
 
 
+def test_data_that_fails_halfway_leaves_nothing_behind(browser):
+    with bare_page(browser, reduced_motion="reduce") as page:
+        play(page, film())
+        page.locator(".picture").press("End")
+        page.evaluate(  # a kind of layer nobody can draw, in a message that is otherwise whole
+            """text => { const data = window.bytes(text); const word = new TextEncoder().encode('"heatmap"');
+            const at = data.findIndex((_, i) => word.every((byte, k) => data[i + k] === byte));
+            data[at + 7] = 113; window.play(data); }""",
+            message(film(steps=5, poster=2)),
+        )
+        assert "unknown kind, heatmaq" in page.locator(".error").inner_text()
+        page.set_viewport_size({"width": 900, "height": 700})  # neither a new size nor a key brings it back
+        page.keyboard.press("Home")
+        assert page.locator("canvas").is_hidden()
+        play(page, film(shift=0.1))
+        assert page.locator("canvas").is_visible()
+        assert numbers(page)["KL"].startswith("1.00")  # where it was: D = 10
+        assert page.errors == []
+
+
 def test_bad_data_first_is_an_error_too(browser):
     with bare_page(browser) as page:
         page.evaluate("window.play('text')")

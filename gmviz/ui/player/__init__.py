@@ -46,11 +46,12 @@ def script() -> str:
 
     Streamlit takes a component's JavaScript as one text, so the modules are put one after the other without
     their imports and exports (all but the default one): every name at the top of a module is therefore
-    unique.
+    unique. Comments and indentation stay behind: the text travels with every new datum.
     """
     texts = [(_FOLDER / f"{module}.js").read_text(encoding="utf-8") for module in _MODULES]
     joined = re.sub(r'^import [^;]*? from "\./\w+\.js";\n', "", "\n".join(texts), flags=re.MULTILINE)
-    return re.sub(r"^export (?!default)", "", joined, flags=re.MULTILINE)
+    joined = re.sub(r"^export (?!default)", "", joined, flags=re.MULTILINE)
+    return re.sub(r"^ *((//|/\*\*|\*/|\* ).*)?\n|^ +", "", joined, flags=re.MULTILINE)
 
 
 def style() -> str:

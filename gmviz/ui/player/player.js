@@ -102,7 +102,7 @@ class Player {
       this.stage.classList.remove("broken");
       this.arrange();
       this.report();
-      this.wake();
+      if (this.clock.playing) this.wake();
     });
   }
 
