@@ -59,14 +59,14 @@ def test_score_networks_reach_the_score(objective, steps, bound):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "bound"),
-    [(DSM(), 0.02), (FDDSM(), 0.04), (MaximumLikelihood(), 0.03), (SquaredLogRatio(), 0.03)],
+    [(DSM(), 0.04), (FDDSM(), 0.06), (MaximumLikelihood(), 0.03), (SquaredLogRatio(), 0.03)],
     ids=lambda each: getattr(each, "name", None),
 )
 def test_energy_networks_reach_the_score_and_the_density(objective, bound):
     recipe = Recipe(steps=200, looks=2)
     checkpoint = last(Fit(objective, head=Head.ENERGY, recipe=recipe), Fresh(P2))
     assert checkpoint.errors.relative < bound
-    assert 0 < checkpoint.errors.kl < 0.02
+    assert 0 < checkpoint.errors.kl < 0.03
 
 
 def test_a_fit_repeats_to_the_bit():
