@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -118,7 +117,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the parent's to answer
     if hasattr(os, "nice"):
         os.nice(NICE)
-    orders = Orders(sys.stdin.buffer)
+    # A stream of its own: at its end an interpreter waits for whoever reads the standard one.
+    orders = Orders(os.fdopen(os.dup(0), "rb"))
 
     import torch  # late: orders are read meanwhile, so that a long one never blocks its sender
 
