@@ -20,7 +20,7 @@ from gmviz.checks import require
 from gmviz.knobs import check_knobs, choice, knob
 from gmviz.models import Model, Need
 from gmviz.quadrature import Grid
-from gmviz.stacked import ACTIVATIONS, Activation, Layers, stacked
+from gmviz.stacked import ACTIVATIONS, Activation, Affine, Layers, stacked
 
 N = TypeVar("N", bound="Network")
 
@@ -94,8 +94,9 @@ class ScoreNet(Network):
         """s(x) and J(x) v in one pass over stacked rows."""
         u = self._standardised(x)
         v = self._directions(u, directions)
-        value, columns = stacked(u, v, self.frequencies, self.parameters, self.layers)
-        return (value - u) / self.spread, ((columns - v) / self.spread).movedim(-3, 0)
+        head = Affine(1 / self.spread, -1 / self.spread)
+        score, columns = stacked(u, v, self.frequencies, self.parameters, self.layers, head)
+        return score, columns.movedim(-3, 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -47,7 +48,7 @@ class SiLU(Activation):
         slope = torch.addcmul(gate, value, rest)
         if order == 1:
             return value, slope
-        return value, slope, (2 * slope - value) * rest
+        return value, slope, torch.lerp(value, slope, 2.0) * rest  # value + 2(slope − value) = 2a' − a
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,19 @@ class Layers:
 
     def split(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Views of the flat vector (..., P), by layer: A (..., outputs, inputs) and b (..., outputs)."""
-        counts = [count for i, o in pairwise(self.sizes) for count in (o * i, o)]
-        pieces, models = parameters.split(counts, dim=-1), parameters.shape[:-1]
-        shapes = ((*models, o, i) for i, o in pairwise(self.sizes))
-        return [(a.view(shape), b) for a, b, shape in zip(pieces[::2], pieces[1::2], shapes, strict=True)]
+        pieces, models = parameters.split_with_sizes(self._counts, dim=-1), parameters.shape[:-1]
+        return [
+            (matrix.view(*models, *shape), bias)
+            for matrix, bias, shape in zip(pieces[::2], pieces[1::2], self._shapes, strict=True)
+        ]
+
+    @cached_property
+    def _shapes(self) -> tuple[tuple[int, int], ...]:
+        return tuple((outputs, inputs) for inputs, outputs in pairwise(self.sizes))
+
+    @cached_property
+    def _counts(self) -> list[int]:
+        return [count for o, i in self._shapes for count in (o * i, o)]
 
     def draw(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Float[Tensor, "P"]:
         """First parameters: A ~ N(0, 1/inputs), b = 0."""
@@ -113,18 +123,27 @@ class Layers:
         return parameters
 
 
+@dataclass(frozen=True)
+class Affine:
+    """What follows the last layer: y = k F + c u, with numbers k and c (0 unless F has the shape of u)."""
+
+    k: float = 1.0
+    c: float = 0.0
+
+
 def stacked(
     u: Float[Tensor, "*models n d"],
     v: Float[Tensor, "*models m n d"],
     frequencies: Float[Tensor, "*models d F"],
     parameters: Float[Tensor, "*models P"],
     layers: Layers,
+    head: Affine = Affine(),
 ) -> tuple[Float[Tensor, "*models n outputs"], Float[Tensor, "*models m n outputs"]]:
-    """F(φ(u)) and its derivatives along v, where φ(u) = [u, sin uW, cos uW].
+    """y(u) = k F(φ(u)) + c u and its derivatives along v, where φ(u) = [u, sin uW, cos uW].
 
     Leading axes are independent networks. The result can be differentiated once, in u, v and the parameters.
     """
-    return _Stacked.apply(u, v, frequencies, parameters, layers)
+    return _Stacked.apply(u, v, frequencies, parameters, layers, head)
 
 
 class _Buffers(threading.local):
@@ -160,7 +179,13 @@ _buffers = _Buffers()
 class _Stacked(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, u: Tensor, v: Tensor, frequencies: Tensor, parameters: Tensor, layers: Layers
+        ctx: Any,
+        u: Tensor,
+        v: Tensor,
+        frequencies: Tensor,
+        parameters: Tensor,
+        layers: Layers,
+        head: Affine,
     ) -> tuple[Tensor, Tensor]:
         *hidden, (matrix, bias) = layers.split(parameters)
         m, n = v.shape[-3:-1]
@@ -177,12 +202,19 @@ class _Stacked(torch.autograd.Function):
             entering.append(rows)
             leaving.append((z, slopes))
         result = rows @ matrix.mT
+        result.narrow(-2, 0, n).add_(bias.unsqueeze(-2))
+        if head.k != 1.0:
+            result.mul_(head.k)
+        value, columns = result.narrow(-2, 0, n), _tangents(result, m, n)
+        if head.c != 0.0:
+            value.add_(u, alpha=head.c)
+            columns.add_(v, alpha=head.c)
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(v, frequencies, parameters)
-            ctx.layers, ctx.tape = layers, (entering, leaving)
+            ctx.layers, ctx.head, ctx.tape = layers, head, (entering, leaving)
         else:
             _buffers.give(*entering, *(z for z, _ in leaving))
-        return result.narrow(-2, 0, n) + bias.unsqueeze(-2), _tangents(result, m, n)
+        return value, columns
 
     @staticmethod
     def backward(ctx: Any, g: Tensor, g_tangents: Tensor) -> tuple[Tensor | None, ...]:
@@ -193,7 +225,10 @@ class _Stacked(torch.autograd.Function):
         m, n = v.shape[-3:-1]
         layers, gradient = ctx.layers.split(parameters), torch.empty_like(parameters)
         slots = ctx.layers.split(gradient)
+        straight = (g, g_tangents)
         g = torch.cat([g, g_tangents.flatten(-3, -2)], dim=-2) if m else g
+        if ctx.head.k != 1.0:
+            g = g * ctx.head.k
         owned: list[Tensor] = []
         for index in reversed(range(len(layers))):
             slots[index][0].copy_(g.mT @ entering[index])
@@ -205,8 +240,11 @@ class _Stacked(torch.autograd.Function):
         at_inputs: tuple[Tensor | None, ...] = (None, None)
         if any(ctx.needs_input_grad[:2]):
             at_inputs = _through_features(g @ layers[0][0], entering[0], v, frequencies)
+            if ctx.head.c != 0.0:
+                both = zip(at_inputs, straight, strict=True)
+                at_inputs = tuple(found.add_(g, alpha=ctx.head.c) for found, g in both)
         _buffers.give(*owned, *entering, *(z for z, _ in leaving))
-        return *at_inputs, None, gradient, None
+        return *at_inputs, None, gradient, None, None
 
 
 def _product(rows: Tensor, matrix: Tensor) -> Tensor:
@@ -243,7 +281,10 @@ def _through_activation(g: Tensor, m: int, n: int, z: Tensor, slopes: Sequence[T
     value = g.narrow(-2, 0, n).mul_(slopes[0])
     if m:
         tangents = _tangents(g, m, n)
-        value.addcmul_(slopes[1], (_tangents(z, m, n) * tangents).sum(-3))
+        bend = torch.zeros_like(value)
+        for ours, theirs in zip(_tangents(z, m, n).unbind(-3), tangents.unbind(-3), strict=True):
+            bend.addcmul_(ours, theirs)
+        value.addcmul_(slopes[1], bend)
         tangents.mul_(slopes[0].unsqueeze(-3))
 
 

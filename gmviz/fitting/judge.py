@@ -33,7 +33,7 @@ class Judge:
     sigma: float
 
     @cached_property
-    def _nodes(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def nodes(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Nodes that matter, their mass w p, the true score and log p there."""
         p = noised(self.truth, self.sigma)
         grid = Grid.covering(p, reach=7.0, comfortable=1)
@@ -51,7 +51,7 @@ class Judge:
     @torch.no_grad()
     def errors(self, model: Network) -> Errors:
         """The errors of every model of the batch."""
-        nodes, mass, score, log_p = self._nodes
+        nodes, mass, score, log_p = self.nodes
         x = nodes.to(model.centre)
         apart = (model.score(x).double() - score).square().sum(-1) @ mass
         kl = None

@@ -44,7 +44,7 @@ def test_an_energy_without_weights_has_the_errors_of_the_normal_law():
 def test_nodes_are_few_and_the_integrals_good_on_every_dataset():
     for dataset in DATASETS:
         judge = Judge(dataset.density, SIGMA)
-        nodes, mass, score, _ = judge._nodes
+        nodes, mass, score, _ = judge.nodes
         exact = DSM(sigma=SIGMA).offset(dataset.density).value + 2 / (2 * SIGMA**2)
         assert len(nodes) < 20_000
         assert abs(mass.sum() - 1) < 1e-5
