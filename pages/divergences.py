@@ -38,14 +38,20 @@ def room() -> None:
     with picture, explained():
         request = controls.request()
         controls.write_link(request, stage.scene)
-        result = cached(experiment.run, request)
         draw = figure.maps if request.view is experiment.MAPS else figure.gradients
+        if controls.dragged is None:
+            result = cached(experiment.run, request)
+            animation = cached(draw, result)
+        else:
+            result = experiment.draft(request, controls.dragged)
+            animation = draw(result)
         player(
-            cached(draw, result),
+            animation,
             key="divergences_player",
             at=stage.at(request),
             veiled=stage.veiled(request),
             link=controls.link(request, stage.scene),
+            on_moved=lambda moved: controls.follow(moved, experiment.dragged(request, moved.at, moved)),
         )
     with questions:
         stage.draw(request, result.at)

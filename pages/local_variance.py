@@ -31,7 +31,7 @@ def room() -> None:
             at=stage.at(request),
             veiled=stage.veiled(request),
             link=controls.link(request, stage.scene),
-            on_moved=lambda moved: controls.set(experiment.dragged(moved)),
+            on_moved=lambda moved: controls.follow(moved, experiment.dragged(moved)),
         )
     stage.draw(request, result.at)
     details(request, result.table(), text.name)

@@ -1,6 +1,7 @@
 """What does each divergence see? A pair of mixtures, swept along one of its settings."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gmviz.checks import require
+from gmviz.densities import GaussianMixture
 from gmviz.divergences import (
     LogRatio,
     f2,
@@ -36,6 +38,7 @@ NUMBERS = {
 STEPS = 41
 BOX = 7.0  # standard deviations integrated around every centre: 3e-12 of the mass lies outside
 QUADRATURE_NODES = 16_000
+TOGETHER = 7  # values of a sweep that share a quadrature grid
 
 
 @dataclass(frozen=True)
@@ -129,21 +132,38 @@ def starts(pair: Preset) -> dict[str, float]:
     return settings | dict(pair.starts)
 
 
+def dragged(request: Request, at: float, moved: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    """The shifts that put centres, dragged while the swept value was `at`, where they were dropped.
+
+    `moved` holds places by handle: p_first, p_last, q_first, q_last. Shifts are held within their range.
+    """
+    p, q = _pair(request, torch.tensor([at], dtype=torch.float64))
+    shifts = {}
+    for name, place in moved.items():
+        density, which = name.split("_")
+        now = (p if density == "p" else q).means[0, 0 if which == "first" else -1].tolist()
+        for axis, want, have in zip("xy", place, now, strict=True):
+            field = f"{name}_{axis}"
+            shift = getattr(request, field) + want - have
+            shifts[field] = round(min(6.0, max(-6.0, shift)), 2)
+    return shifts
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """What each divergence reads along the sweep, and where it reads it.
 
     `ratio` holds log p, log q (T, H·W) and their gradients on the drawn nodes, in single precision; the maps
-    are made of it. `centres_p` and `centres_q` are the components' means (T, K, 2). `numbers` are integrals
-    in double precision, by the names of `NUMBERS`.
+    are made of it. `centres_p` and `centres_q` are the components' means (T, K, 2). A draft has one map
+    (T = 1). `numbers` are integrals in double precision along all `values`, by the names of `NUMBERS`.
     """
 
     request: Request
     values: Float[Tensor, "t"]
     window: Window
     ratio: LogRatio
-    centres_p: Float[Tensor, "t K 2"]
-    centres_q: Float[Tensor, "t L 2"]
+    centres_p: Float[Tensor, "s K 2"]
+    centres_q: Float[Tensor, "s L 2"]
     numbers: dict[str, Estimate]
 
     @property
@@ -177,18 +197,36 @@ def _components(name: str, vector: Estimate) -> dict[str, Estimate]:
 
 def run(request: Request) -> Result:
     """Sweep the pair along `request.moves`: all numbers and all maps, each in one batched call."""
+    return _swept(request, request.moves.values, QUADRATURE_NODES)
+
+
+def draft(request: Request, at: float) -> Result:
+    """The same while a finger drags: maps of the swept value `at` only, numbers on a coarser grid."""
+    return _swept(request, torch.tensor([at], dtype=torch.float64), nodes=1)
+
+
+def _swept(request: Request, shown: Float[Tensor, "s"], nodes: int) -> Result:
+    """Maps of the swept values `shown`, numbers of all."""
     values = request.moves.values
-    names = ("separation", "weight_p", "weight_q", "width", "rotation", "noise", *SHIFTS)
-    settings = {name: torch.full_like(values, getattr(request, name)) for name in names}
-    settings[request.moves.name] = values
-    p, q = request.pair.densities(settings)
-    window = Window.around(p, q)
-    nodes = window.nodes.float()
-    ratio = LogRatio.of(p.to(torch.float32), q.to(torch.float32), nodes).shifted(request.offset)
-    grid = Grid.covering(p, q, reach=BOX, comfortable=QUADRATURE_NODES)
-    estimates = measure(p, q, tuple(NUMBERS.values()), grid, request.offset)
-    numbers = dict(zip(NUMBERS, estimates, strict=True))
+    window = Window.around(*_pair(request, values))
+    p, q = _pair(request, shown)
+    ratio = LogRatio.of(p.to(torch.float32), q.to(torch.float32), window.nodes.float()).shifted(
+        request.offset
+    )
+    parts = []
+    for block in values.split(TOGETHER):
+        pair = _pair(request, block)
+        grid = Grid.covering(*pair, reach=BOX, comfortable=nodes)
+        parts.append(measure(*pair, tuple(NUMBERS.values()), grid, request.offset))
+    numbers = dict(zip(NUMBERS, map(Estimate.joined, zip(*parts, strict=True)), strict=True))
     return Result(request, values, window, ratio, p.means, q.means, numbers)
+
+
+def _pair(request: Request, values: Float[Tensor, "t"]) -> tuple[GaussianMixture, GaussianMixture]:
+    """p and q for some values of the setting that moves."""
+    names = ("separation", "weight_p", "weight_q", "width", "rotation", "noise", *SHIFTS)
+    still = {name: torch.full_like(values, getattr(request, name)) for name in names}
+    return request.pair.densities(still | {request.moves.name: values})
 
 
 _DEFAULT = Request()

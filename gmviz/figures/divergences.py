@@ -7,7 +7,18 @@ from torch import Tensor
 from gmviz.divergences import f2, fisher, kl
 from gmviz.experiments.divergences import Result
 from gmviz.experiments.scene import nearest
-from gmviz.figures.animation import Animation, Arrows, Axis, Contours, Heatmap, Layer, Panel, Polyline, Track
+from gmviz.figures.animation import (
+    Animation,
+    Arrows,
+    Axis,
+    Contours,
+    Handles,
+    Heatmap,
+    Layer,
+    Panel,
+    Polyline,
+    Track,
+)
 from gmviz.figures.palette import (
     ANGLE,
     FISHER,
@@ -38,7 +49,7 @@ def maps(result: Result) -> Animation:
     top = float(np.ceil(slope.max()))
     fisher_map = Heatmap(slope, FISHER_INTEGRAND, (top - DECADES, top), "", "log₁₀ ½p‖∇log p/q‖²", bits=8)
     panels = (
-        log_ratio_panel(result, lines),
+        log_ratio_panel(result, lines, handles(result)),
         _plane(
             result,
             "What KL adds up",
@@ -87,7 +98,19 @@ def headline_tracks(result: Result) -> tuple[Track, Track]:
     )
 
 
-def log_ratio_panel(result: Result, lines: tuple[Contours, Contours]) -> Panel:
+def handles(result: Result) -> Handles:
+    """The first and last centre of p and of q, to be dragged."""
+    names, places, colours = [], [], []
+    for density, centres, colour in (("p", result.centres_p, P), ("q", result.centres_q, Q)):
+        ends = {"first": 0, "last": -1} if centres.shape[1] > 1 else {"first": 0}
+        for which, k in ends.items():
+            names.append(f"{density}_{which}")
+            places.append(centres[:, k])
+            colours.append(colour)
+    return Handles(_array(torch.stack(places, dim=1)), tuple(names), tuple(colours))
+
+
+def log_ratio_panel(result: Result, lines: tuple[Contours, Contours], *more: Layer) -> Panel:
     """log p/q with both outlines."""
     heat = Heatmap(
         _array(result.window.map(result.ratio.value)),
@@ -97,7 +120,7 @@ def log_ratio_panel(result: Result, lines: tuple[Contours, Contours]) -> Panel:
         "log p/q",
         bits=8,
     )
-    return _plane(result, "log p/q", "blue: more p, vermilion: more q", heat, *lines)
+    return _plane(result, "log p/q", "blue: more p, vermilion: more q", heat, *lines, *more)
 
 
 def axis(result: Result) -> Axis:

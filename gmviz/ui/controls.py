@@ -8,6 +8,7 @@ import streamlit as st
 from gmviz.experiments import codec
 from gmviz.experiments.scene import Scene
 from gmviz.knobs import Choice, Knob, controls_of
+from gmviz.ui.player import Moved
 
 R = TypeVar("R")
 EXTRAS = ("at", "scene")  # what a link may hold beside the fields: the play-head's position, a scene
@@ -56,6 +57,16 @@ class Controls(Generic[R]):
         """Set fields; only before their widgets are drawn, as in a callback."""
         for field, value in values.items():
             st.session_state[self.key(field)] = value
+
+    def follow(self, moved: Moved, values: Mapping[str, Any]) -> None:
+        """Set the fields that dragged handles stand for; only in a callback."""
+        self.set(values)
+        self._memory["dragged"] = moved.at if moved.held else None
+
+    @property
+    def dragged(self) -> float | None:
+        """The swept value at which a finger holds a handle right now, when a draft is enough."""
+        return self._memory.get("dragged")
 
     def take(self, request: R) -> None:
         """Set every field as in `request`."""

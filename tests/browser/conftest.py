@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -70,6 +70,11 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+def _matters(message: ConsoleMessage) -> bool:
+    """Whether a console message is an error of ours: the framework looks below a page for its server."""
+    return message.type == "error" and "/_stcore/" not in str(message.location.get("url", ""))
+
+
 @contextmanager
 def visiting(browser: Browser, width: int = 1280, height: int = 800, dark: bool = False) -> Iterator[Page]:
     """A page that fails the test when it ends with an error in the console."""
@@ -81,7 +86,7 @@ def visiting(browser: Browser, width: int = 1280, height: int = 800, dark: bool 
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: problems.append(message.text) if _matters(message) else None)
     yield page
     context.close()
     assert not problems, problems

@@ -40,3 +40,19 @@ test("another message's answer changes nothing; a lost answer does not block for
   timers[0]();
   assert.deepEqual(sent[1].positions, { a: [5, 5] });
 });
+
+test("a lifted finger sends what it moved once more, for good", () => {
+  const { sent, moves } = recorded();
+  moves.hold();
+  moves.move("a", 1, 1, 8);
+  moves.drop();
+  moves.answered(sent[0].id);
+  assert.deepEqual(sent.map(({ positions, at, held }) => [positions, at, held]), [
+    [{ a: [1, 1] }, 8, true],
+    [{ a: [1, 1] }, 8, false],
+  ]);
+  moves.answered(sent[1].id);
+  moves.hold();
+  moves.drop();
+  assert.equal(sent.length, 2, "a handle that was only touched says nothing");
+});

@@ -64,9 +64,15 @@ _mount = st.components.v2.component("gmviz_player", css=style(), js=script())
 
 @dataclass(frozen=True)
 class Moved(Mapping[str, tuple[float, float]]):
-    """The handles dragged since the last run, by name: (x, y) in the panel's units. Empty if none was."""
+    """Dragged handles by name: (x, y) in the panel's units.
+
+    `at` is the swept value to which the places belong; `held` says that a finger still holds a handle, when
+    a draft is enough.
+    """
 
     positions: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    at: float = 0.0
+    held: bool = False
 
     def __getitem__(self, name: str) -> tuple[float, float]:
         return self.positions[name]
@@ -86,35 +92,34 @@ def player(
     veiled: bool = False,
     link: Mapping[str, str] | None = None,
     on_moved: Callable[[Moved], None] | None = None,
-) -> Moved:
-    """Show `animation` and give back the handles dragged since the last run.
+) -> None:
+    """Show `animation`.
 
     The run plays once by itself and stops `at` a value of the axis (the poster if None); with the same
     `key` new data keeps its place. While `veiled`, the play-head waits at the start and numbers read "?";
     unveiled, the run plays. `link` holds every query field of the page, for "Copy link". `on_moved` is
-    called before the next run's widgets are drawn, where a slider's session key may still be set.
+    called with dragged handles before the next run's widgets are drawn, where a slider's session key may
+    still be set.
 
     Raises ValueError if `at` is not finite.
     """
     require(at is None or math.isfinite(at), "at", "finite", at)
-    state = st.session_state.get(key)
-    message = _message(state)
+    seen = _message(st.session_state.get(key)).get("id")
     options: dict[str, Json] = {
         "at": at,
         "veiled": veiled,
         "link": None if link is None else dict(link),
-        "seen": message.get("id") if isinstance(message.get("id"), str) else None,
+        "seen": seen if isinstance(seen, str) else None,
     }
     _mount(
         data=framed(options, animation.packed),
         key=key,
         on_moved_change=partial(_tell, key, animation, on_moved),
     )
-    return _fresh(key, animation, message)
 
 
 def _message(state: Any) -> Mapping[str, Any]:
-    """The last {id, positions} that came from the browser, {} if none."""
+    """The last {id, positions, at, held} that came from the browser, {} if none."""
     message = state.get("moved") if isinstance(state, Mapping) else getattr(state, "moved", None)
     return message if isinstance(message, Mapping) else {}
 
@@ -127,15 +132,6 @@ def _tell(key: str, animation: Animation, on_moved: Callable[[Moved], None] | No
         on_moved(moved)
 
 
-def _fresh(key: str, animation: Animation, message: Mapping[str, Any]) -> Moved:
-    """What `message` moved, the first time it is seen."""
-    last = f"{key} moved"
-    if not message or st.session_state.get(last) == message.get("id"):
-        return Moved()
-    st.session_state[last] = message.get("id")
-    return dragged(animation, message)
-
-
 def dragged(animation: Animation, message: Mapping[str, Any]) -> Moved:
     """The moves of a browser's message that name a handle and are finite, held within the handle's box."""
     arrived = message.get("positions")
@@ -146,11 +142,20 @@ def dragged(animation: Animation, message: Mapping[str, Any]) -> Moved:
         place = arrived.get(name)
         if not isinstance(place, list | tuple) or len(place) != 2:
             continue
-        if not all(isinstance(end, int | float) and math.isfinite(end) for end in place):
+        x, y = (_number(end) for end in place)
+        if x is None or y is None:
             continue
         x0, x1, y0, y1 = box
-        positions[name] = (min(max(float(place[0]), x0), x1), min(max(float(place[1]), y0), y1))
-    return Moved(positions)
+        positions[name] = (min(max(x, x0), x1), min(max(y, y0), y1))
+    at = _number(message.get("at"))
+    return Moved(
+        positions, float(animation.axis.values[0]) if at is None else at, message.get("held") is True
+    )
+
+
+def _number(value: Any) -> float | None:
+    """A finite number that a browser sent; None for anything else."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _boxes(animation: Animation) -> Iterator[tuple[str, tuple[float, float, float, float]]]:

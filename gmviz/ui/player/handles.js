@@ -4,12 +4,13 @@ import { element } from "./elements.js";
 import { projection } from "./frames.js";
 import { clamp } from "./interpolate.js";
 
-/** The buttons over the handles. `moved(name, x, y)` is called while one is dragged, `grabbed()` when that begins. */
+/** The buttons over the handles. `moved(name, x, y)` is called between `grabbed(held)` and `dropped()`. */
 export class HandleButtons {
-  constructor(root, { moved, grabbed }, signal) {
+  constructor(root, { moved, grabbed, dropped }, signal) {
     this.root = root;
     this.moved = moved;
     this.grabbed = grabbed;
+    this.dropped = dropped;
     this.signal = signal;
     this.buttons = [];
   }
@@ -42,7 +43,7 @@ export class HandleButtons {
     button.addEventListener("pointerdown", (event) => this.grab(handle, event), { signal });
     button.addEventListener("pointermove", (event) => handle.held && this.drag(handle, event), { signal });
     for (const kind of ["pointerup", "pointercancel"]) {
-      button.addEventListener(kind, () => (handle.held = false), { signal });
+      button.addEventListener(kind, () => handle.held && this.drop(handle), { signal });
     }
     button.addEventListener("keydown", (event) => this.nudge(handle, event), { signal });
     this.root.append(button);
@@ -64,7 +65,12 @@ export class HandleButtons {
     handle.button.setPointerCapture(event.pointerId);
     handle.button.focus({ preventScroll: true });
     handle.held = true;
-    this.grabbed();
+    this.grabbed(true);
+  }
+
+  drop(handle) {
+    handle.held = false;
+    this.dropped();
   }
 
   drag(handle, event) {
@@ -78,7 +84,7 @@ export class HandleButtons {
     if (!dx && !dy) return;
     event.preventDefault();
     event.stopPropagation();
-    this.grabbed();
+    this.grabbed(false);
     const [x0, x1, y0, y1] = handle.panel.extent;
     const by = event.shiftKey ? 0.05 : 0.01;
     const { places } = handle.painter;

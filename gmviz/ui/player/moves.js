@@ -2,13 +2,19 @@
 
 const PATIENCE = 5000; // ms after which an unanswered message no longer holds back the next
 
-/** Sends { id, positions } through `send`; `answered(id)` says that the server has seen message `id`. */
+/**
+ * Sends { id, positions, at, held } through `send`: places by handle, the swept value they belong to, and whether a
+ * finger still holds one. `answered(id)` says that the server has seen message `id`.
+ */
 export class Moves {
   constructor(send, later = (act, ms) => setTimeout(act, ms), cancel = (timer) => clearTimeout(timer)) {
     this.send = send;
     this.later = later;
     this.cancel = cancel;
     this.positions = {};
+    this.last = {};
+    this.at = null;
+    this.held = false;
     this.underway = null;
     this.waiting = false;
     this.timer = null;
@@ -16,8 +22,24 @@ export class Moves {
     this.session = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}`;
   }
 
-  move(name, x, y) {
+  move(name, x, y, at) {
     this.positions = { ...this.positions, [name]: [x, y] };
+    this.last = { ...this.last, [name]: [x, y] };
+    this.at = at;
+    this.waiting = true;
+    this.flush();
+  }
+
+  hold() {
+    this.held = true;
+    this.last = {};
+  }
+
+  /** The finger is lifted: what was moved is sent once more, now for good. */
+  drop() {
+    this.held = false;
+    if (!Object.keys(this.last).length) return;
+    this.positions = { ...this.last, ...this.positions };
     this.waiting = true;
     this.flush();
   }
@@ -29,7 +51,7 @@ export class Moves {
     const positions = this.positions;
     this.positions = {};
     this.timer = this.later(() => this.answered(this.underway), PATIENCE);
-    this.send({ id: this.underway, positions });
+    this.send({ id: this.underway, positions, at: this.at, held: this.held });
   }
 
   /** True once nothing is under way or waiting any more. */

@@ -38,7 +38,8 @@ class Player {
     this.rate = element("div", { className: "rate", hidden: true });
     this.error = element("div", { className: "error", role: "alert", hidden: true });
     this.stage = element("div", { className: "gmviz-player" }, [this.picture, this.controls.bar, this.rate, this.numbers.node, this.error]);
-    this.handles = new HandleButtons(this.picture, { moved: (...move) => this.moved(...move), grabbed: () => this.rest() }, signal);
+    const drags = { moved: (...move) => this.moved(...move), grabbed: (held) => this.grab(held), dropped: () => this.moves.drop() };
+    this.handles = new HandleButtons(this.picture, drags, signal);
     this.view = new View(this.stage, canvas);
     this.input = new Input(this, signal);
     this.root.append(this.stage);
@@ -257,8 +258,13 @@ class Player {
     this.wake();
   }
 
+  grab(held) {
+    if (held) this.moves.hold();
+    this.rest();
+  }
+
   moved(name, x, y) {
-    this.moves.move(name, x, y);
+    this.moves.move(name, x, y, this.value());
     this.wake();
   }
 
