@@ -22,7 +22,7 @@ class DSM(Objective):
     name = "dsm"
     label = "DSM"
     formula = r"\tfrac12\left\|s(x+\sigma z)+z/\sigma\right\|^2"
-    reference = "Vincent (2011), A connection between score matching and denoising autoencoders, eq. 9"
+    reference = "Vincent (2011), A connection between score matching and denoising autoencoders"
     needs = frozenset({Need.SCORE})
 
     def losses(

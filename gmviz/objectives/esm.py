@@ -18,7 +18,7 @@ class ESM(Objective):
     name = "esm"
     label = "ESM"
     formula = r"\tfrac12\left\|s(\tilde x)-\nabla\log p_\sigma(\tilde x)\right\|^2"
-    reference = "Hyvärinen (2005), Estimation of non-normalized statistical models by score matching, eq. 2"
+    reference = "Hyvärinen (2005), Estimation of non-normalized statistical models by score matching"
     needs = frozenset({Need.SCORE, Need.TRUTH})
 
     def losses(

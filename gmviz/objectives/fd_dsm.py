@@ -26,7 +26,9 @@ class FDDSM(Sliced):
     name = "fd-dsm"
     label = "FD-DSM"
     formula = r"\tfrac12\left(\tfrac{\sqrt d}{2\varepsilon}(L_+-L_-)+\tfrac{z\cdot v}{\sigma}\right)^2"
-    reference = "Pang, Xu, Li, Song, Ermon, Zhu (2020), Efficient learning of generative models, eq. 15"
+    reference = (
+        "Pang et al. (2020), Efficient learning of generative models via finite-difference score matching"
+    )
     needs = frozenset({Need.SCORE, Need.LOG_DENSITY})
 
     def losses(

@@ -29,7 +29,9 @@ class FDSSM(Sliced):
     name = "fd-ssm"
     label = "FD-SSM"
     formula = r"\tfrac{d}{\varepsilon^2}\left[L_++L_--2L_0+\tfrac18(L_+-L_-)^2\right]"
-    reference = "Pang, Xu, Li, Song, Ermon, Zhu (2020), Efficient learning of generative models, eq. 10"
+    reference = (
+        "Pang et al. (2020), Efficient learning of generative models via finite-difference score matching"
+    )
     needs = frozenset({Need.SCORE})
 
     def losses(

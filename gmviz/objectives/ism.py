@@ -18,7 +18,7 @@ class ISM(Objective):
     name = "ism"
     label = "ISM"
     formula = r"\tfrac12\|s(\tilde x)\|^2+\operatorname{tr}\nabla s(\tilde x)"
-    reference = "Hyvärinen (2005), Estimation of non-normalized statistical models by score matching, eq. 4"
+    reference = "Hyvärinen (2005), Estimation of non-normalized statistical models by score matching"
     needs = frozenset({Need.SCORE})
 
     def losses(

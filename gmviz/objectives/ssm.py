@@ -18,7 +18,7 @@ class SSM(Sliced):
     name = "ssm"
     label = "SSM"
     formula = r"v^\top\nabla s(\tilde x)\,v+\tfrac12\left(v^\top s(\tilde x)\right)^2"
-    reference = "Song, Garg, Shi, Ermon (2019), Sliced score matching, eq. 8"
+    reference = "Song, Garg, Shi, Ermon (2019), Sliced score matching"
     needs = frozenset({Need.SCORE})
 
     def losses(

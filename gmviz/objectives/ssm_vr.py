@@ -18,7 +18,7 @@ class SSMVR(Sliced):
     name = "ssm-vr"
     label = "SSM-VR"
     formula = r"v^\top\nabla s(\tilde x)\,v+\tfrac12\|s(\tilde x)\|^2"
-    reference = "Song, Garg, Shi, Ermon (2019), Sliced score matching, eq. 9"
+    reference = "Song, Garg, Shi, Ermon (2019), Sliced score matching"
     needs = frozenset({Need.SCORE})
 
     def losses(
