@@ -39,10 +39,10 @@ def last(fit, source):
     [
         (ESM(), 200, 0.004),
         (DSM(), 200, 0.02),
-        (ISM(), 300, 0.03),
-        (SSMVR(), 250, 0.05),
-        (SSM(), 250, 0.05),
-        (FDSSM(), 250, 0.05),
+        (ISM(), 200, 0.03),
+        (SSMVR(), 200, 0.06),
+        (SSM(), 200, 0.06),
+        (FDSSM(), 200, 0.06),
     ],
     ids=lambda each: getattr(each, "name", None),
 )
@@ -63,7 +63,7 @@ def test_score_networks_reach_the_score(objective, steps, bound):
     ids=lambda each: getattr(each, "name", None),
 )
 def test_energy_networks_reach_the_score_and_the_density(objective, bound):
-    recipe = Recipe(steps=200, looks=2)
+    recipe = Recipe(steps=100, looks=2)
     checkpoint = last(Fit(objective, head=Head.ENERGY, recipe=recipe), Fresh(P2))
     assert checkpoint.errors.relative < bound
     assert 0 < checkpoint.errors.kl < 0.03
@@ -113,7 +113,7 @@ def test_checkpoints_come_on_the_grid_and_progress_between():
 def test_clean_finite_data_run_away_and_noised_ones_do_not(generator):
     """The trap: ISM on 1000 points without noise reads an impossible divergence; with noise it does not."""
     points = Points(P2.sample(1000, generator), P2)
-    recipe = Recipe(steps=300, looks=8)
+    recipe = Recipe(steps=200, looks=4)
     checkpoints = [
         each for each in Fit(ISM(sigma=0.0), recipe=recipe).run(points) if isinstance(each, Checkpoint)
     ]
