@@ -8,6 +8,7 @@ from gmviz.identities.divergences import DIVERGENCE_IDENTITIES
 from gmviz.identities.identity import AT_MOST, EQUAL, Identity, Relation, Verdict
 from gmviz.identities.local_variance import LOCAL_VARIANCE_IDENTITIES
 from gmviz.identities.noise import NOISE_IDENTITIES
+from gmviz.identities.points import POINT_IDENTITIES
 from gmviz.identities.samplers import SAMPLER_IDENTITIES
 
 __all__ = ["AT_MOST", "EQUAL", "IDENTITIES", "Identity", "Relation", "Verdict"]
@@ -16,5 +17,6 @@ IDENTITIES: tuple[Identity, ...] = (
     *DIVERGENCE_IDENTITIES,
     *NOISE_IDENTITIES,
     *LOCAL_VARIANCE_IDENTITIES,
+    *POINT_IDENTITIES,
     *SAMPLER_IDENTITIES,
 )
