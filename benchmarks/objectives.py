@@ -12,6 +12,7 @@ results/objectives.json. Run: python -m benchmarks.objectives
 
 import json
 import multiprocessing
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -294,7 +295,14 @@ def main() -> None:
     """All four, printed and written."""
     torch.set_num_threads(1)
     prepare()
-    results = {"steps": steps(), "seeds": seeds(), "side by side": side_by_side(), "times": times()}
+    busy = {"cores": os.cpu_count(), "load before": os.getloadavg()[0], "torch": torch.__version__}
+    results = {
+        "machine": busy,
+        "steps": steps(),
+        "seeds": seeds(),
+        "side by side": side_by_side(),
+        "times": times(),
+    }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

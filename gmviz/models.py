@@ -5,6 +5,7 @@ A model always has a score field s(x); one that is a density has log q as well, 
 
 from abc import ABC, abstractmethod
 from enum import Enum
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -73,8 +74,12 @@ class Model(ABC):
 def axes_like(x: Float[Tensor, "... n d"]) -> Float[Tensor, "d ... n d"]:
     """The d coordinate directions at every point."""
     d = x.shape[-1]
-    axes = torch.eye(d, dtype=x.dtype, device=x.device)
-    return axes.reshape(d, *[1] * (x.dim() - 1), d).expand(d, *x.shape)
+    return _axes(d, x.dtype, x.device).view(d, *[1] * (x.dim() - 1), d).expand(d, *x.shape)
+
+
+@lru_cache(maxsize=16)
+def _axes(d: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.eye(d, dtype=dtype, device=device)
 
 
 class ExactScore(Model):

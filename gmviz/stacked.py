@@ -264,13 +264,13 @@ def _features(u: Tensor, v: Tensor, frequencies: Tensor) -> Tensor:
     """The rows φ(u) = [u, sin uW, cos uW] and ∂φ v = [v, vW cos uW, −vW sin uW], in recycled memory."""
     (d, size), (m, n) = frequencies.shape[-2:], v.shape[-3:-1]
     rows = _buffers.take((*u.shape[:-2], (1 + m) * n, d + 2 * size), u)
-    plain, sine, cosine = rows.narrow(-2, 0, n).split([d, size, size], dim=-1)
+    plain, sine, cosine = rows.narrow(-2, 0, n).split_with_sizes([d, size, size], dim=-1)
     plain.copy_(u)
     phase = u @ frequencies
     torch.sin(phase, out=sine)
     torch.cos(phase, out=cosine)
     if m:
-        plain, along, against = _tangents(rows, m, n).split([d, size, size], dim=-1)
+        plain, along, against = _tangents(rows, m, n).split_with_sizes([d, size, size], dim=-1)
         plain.copy_(v)
         turn = v @ frequencies.unsqueeze(-3)
         torch.mul(turn, cosine.unsqueeze(-3), out=along)
@@ -283,9 +283,10 @@ def _through_activation(g: Tensor, m: int, n: int, z: Tensor, slopes: Sequence[T
     value = g.narrow(-2, 0, n).mul_(slopes[0])
     if m:
         tangents = _tangents(g, m, n)
-        bend = torch.zeros_like(value)
-        for ours, theirs in zip(_tangents(z, m, n).unbind(-3), tangents.unbind(-3), strict=True):
-            bend.addcmul_(ours, theirs)
+        (first, *others), (at_first, *at_others) = _tangents(z, m, n).unbind(-3), tangents.unbind(-3)
+        bend = first * at_first
+        for other, at_other in zip(others, at_others, strict=True):
+            bend.addcmul_(other, at_other)
         value.addcmul_(slopes[1], bend)
         tangents.mul_(slopes[0].unsqueeze(-3))
 
@@ -293,12 +294,12 @@ def _through_activation(g: Tensor, m: int, n: int, z: Tensor, slopes: Sequence[T
 def _through_features(g: Tensor, rows: Tensor, v: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
     """∂u and ∂v from the gradient at the feature rows."""
     (d, size), (m, n) = frequencies.shape[-2:], v.shape[-3:-1]
-    _, sine, cosine = rows.narrow(-2, 0, n).split([d, size, size], dim=-1)
+    _, sine, cosine = rows.narrow(-2, 0, n).split_with_sizes([d, size, size], dim=-1)
     back = frequencies.mT
-    plain, at_sine, at_cosine = g.narrow(-2, 0, n).split([d, size, size], dim=-1)
+    plain, at_sine, at_cosine = g.narrow(-2, 0, n).split_with_sizes([d, size, size], dim=-1)
     phase = at_sine * cosine - at_cosine * sine
     sine, cosine, up = sine.unsqueeze(-3), cosine.unsqueeze(-3), back.unsqueeze(-3)
-    straight, at_sine, at_cosine = _tangents(g, m, n).split([d, size, size], dim=-1)
+    straight, at_sine, at_cosine = _tangents(g, m, n).split_with_sizes([d, size, size], dim=-1)
     turn = v @ frequencies.unsqueeze(-3)
     phase = phase - ((at_sine * sine + at_cosine * cosine) * turn).sum(-3)
     return plain + phase @ back, straight + (at_sine * cosine - at_cosine * sine) @ up
