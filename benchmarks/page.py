@@ -1,8 +1,8 @@
 """The first page: from a change to its picture, and a rerun that finds its result.
 
-A change of a control sweeps the pair (41 values, three maps of 73 × 97 nodes, all numbers) and packs
-the animation; the alternative sweeps value by value. A rerun that finds its result is compared with a rerun in which
-nothing changed at all; both run the whole page in process.
+A change of a control sweeps the pair (41 values, three maps of 73 × 97 nodes, all numbers) and packs the
+animation; the alternative sweeps value by value. A rerun that finds its result is compared with a rerun in
+which nothing changed at all; both run the whole page in process.
 """
 
 from dataclasses import replace

@@ -55,7 +55,7 @@ def room() -> None:
         )
     with questions:
         stage.draw(request, result.at)
-    details(request, result.table(), text.name)
+    details(request, result.table, text.name)
 
 
 room()

@@ -34,7 +34,7 @@ def room() -> None:
             on_moved=lambda moved: controls.follow(moved, experiment.dragged(moved)),
         )
     stage.draw(request, result.at)
-    details(request, result.table(), text.name)
+    details(request, result.table, text.name)
 
 
 room()

@@ -1,6 +1,6 @@
 """The fold under a picture: every number of the page as a table, and what was asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,10 +9,21 @@ import streamlit as st
 from gmviz.experiments import codec
 
 
-def details(request: Any, table: Mapping[str, Sequence[float]], name: str) -> None:
-    """Show and offer for download the numbers behind the picture, and the request that reproduces them."""
-    with st.expander("Details: every number, the request, a download", icon=":material/table_view:"):
-        numbers = pd.DataFrame(table)
+def details(request: Any, table: Callable[[], Mapping[str, Sequence[float]]], name: str) -> None:
+    """A fold with the numbers behind the picture, their download, and the request that reproduces them.
+
+    The table is made only when the fold is open.
+    """
+    fold = st.expander(
+        "Details: every number, the request, a download",
+        icon=":material/table_view:",
+        key=f"{name}_details",
+        on_change="rerun",
+    )
+    if not fold.open:
+        return
+    with fold:
+        numbers = pd.DataFrame(table())
         st.dataframe(numbers, hide_index=True, width="stretch", height=260)
         st.download_button(
             "Numbers as CSV",
