@@ -47,7 +47,9 @@ def maps(result: Result) -> Animation:
     kl_map = result.window.map(kl.at(result.ratio))
     slope = np.log10(_array(result.window.map(fisher.at(result.ratio))).clip(1e-30))
     top = float(np.ceil(slope.max()))
-    fisher_map = Heatmap(slope, FISHER_INTEGRAND, (top - DECADES, top), "", "log₁₀ ½p‖∇log p/q‖²", bits=8)
+    fisher_map = Heatmap(
+        slope, FISHER_INTEGRAND, (top - DECADES, top), "", "½p‖∇log p/q‖²", bits=8, powers=True
+    )
     panels = (
         log_ratio_panel(result, lines, handles(result)),
         _plane(
@@ -57,7 +59,7 @@ def maps(result: Result) -> Animation:
             Heatmap(_array(kl_map), KL_INTEGRAND, _symmetric(kl_map), "nats/area", "p log p/q", bits=8),
             *lines,
         ),
-        _plane(result, "What Fisher adds up", "½ p ‖∇log p/q‖², powers of ten", fisher_map, *lines),
+        _plane(result, "What Fisher adds up", "½ p ‖∇log p/q‖²", fisher_map, *lines),
     )
     return Animation(axis(result), panels, headline_tracks(result), poster=poster(result), log_tracks=True)
 

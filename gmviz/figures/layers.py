@@ -63,6 +63,7 @@ class Heatmap(Layer):
     Values beyond the limits (infinite ones too) take the end's colour and are read off as "at most" or "at
     least". What `mask` (T|1, H, W) marks True is not drawn, and NaN is allowed there only. `symbol` names the
     value in the probe's read-out. 8 `bits` halve the size of a map from which nobody reads three digits.
+    With `powers` the values are log₁₀ of a quantity: its ends and its read-out say the quantity itself.
     """
 
     values: np.ndarray
@@ -72,6 +73,7 @@ class Heatmap(Layer):
     symbol: str = ""
     mask: np.ndarray | None = None
     bits: int = 16
+    powers: bool = False
 
     def __post_init__(self) -> None:
         shaped("Heatmap.values", self.values, (None, None, None), numbers=False)
@@ -103,6 +105,7 @@ class Heatmap(Layer):
             "unit": self.unit,
             "low": float(low),
             "high": float(high),
+            "powers": self.powers,
             "below": bool((values < low).any()),
             "above": bool((values > high).any()),
             "values": store.add(quantised(values, low, high, self.bits, self.mask), f"u{self.bits // 8}"),

@@ -114,13 +114,13 @@ def _(result: Everywhere) -> Animation:
         Panel(
             f"{name} at this ε",
             result.window.extent,
-            (_log_map(G, limits, f"log₁₀ {name}"), *outlines),
-            "powers of ten",
+            (_log_map(G, limits, name), *outlines),
+            "per squared jiggle",
         ),
         Panel(
             "Its limit, ½‖∇log p/q‖²",
             result.window.extent,
-            (_log_map(limit[None], limits, "log₁₀ ½‖∇f‖²"), *outlines),
+            (_log_map(limit[None], limits, "½‖∇f‖²"), *outlines),
             "what Fisher averages over p",
         ),
         Panel(
@@ -187,7 +187,7 @@ def _symmetric(values: Tensor) -> tuple[float, float]:
 
 def _log_map(values: Tensor, limits: tuple[float, float], symbol: str) -> Heatmap:
     shown = values.clamp(min=10.0 ** (limits[0] - 1)).log10()
-    return Heatmap(_array(shown), FISHER_INTEGRAND, limits, "", symbol, bits=8)
+    return Heatmap(_array(shown), FISHER_INTEGRAND, limits, UNIT, symbol, bits=8, powers=True)
 
 
 def _square(points: np.ndarray, centre: np.ndarray) -> tuple[float, float, float, float]:

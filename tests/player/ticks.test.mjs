@@ -54,3 +54,10 @@ test("the ticks of one axis are written in one way", () => {
   assert.deepEqual(ticks.formatTicks([-2, 0, 2.5]), ["−2", "0", "2.5"]);
   assert.deepEqual(ticks.formatTicks([0, 20000]), ["0", "2×10⁴"]);
 });
+
+test("a map of powers of ten says the quantity itself", () => {
+  assert.equal(ticks.formatMapValue(-6, true), "10⁻⁶");
+  assert.equal(ticks.formatMapValue(2, true), "10²");
+  assert.equal(ticks.formatMapValue(Math.log10(0.25), true), "0.25");
+  assert.equal(ticks.formatMapValue(-6, false), "−6.00");
+});

@@ -1,7 +1,7 @@
 // What does not move: titles, frames, ticks, scales, legend.
 
 import { DASH, drawMark, fitted, roundedPath, setFont } from "./canvas.js";
-import { formatNumber, formatTicks, linearTicks } from "./ticks.js";
+import { formatMapValue, formatTicks, linearTicks } from "./ticks.js";
 
 const LINE_KINDS = new Set(["contours", "polyline", "segments", "arrows"]);
 const DOT_KINDS = new Set(["particles", "points", "bars", "handles"]);
@@ -102,8 +102,8 @@ function drawScale(ctx, look, layer, { x, y, w }) {
   setFont(ctx, look, 14);
   ctx.textBaseline = "middle";
   ctx.fillStyle = look.muted;
-  const low = `${layer.below ? "≤ " : ""}${formatNumber(layer.low)}`;
-  const high = `${layer.above ? "≥ " : ""}${formatNumber(layer.high)}${layer.unit ? ` ${layer.unit}` : ""}`;
+  const low = `${layer.below ? "≤ " : ""}${formatMapValue(layer.low, layer.powers)}`;
+  const high = `${layer.above ? "≥ " : ""}${formatMapValue(layer.high, layer.powers)}${layer.unit ? ` ${layer.unit}` : ""}`;
   const left = ctx.measureText(low).width + 8;
   const right = ctx.measureText(high).width + 8;
   ctx.textAlign = "left";

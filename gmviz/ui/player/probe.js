@@ -3,7 +3,7 @@
 import { drawMark, roundedPath, setFont } from "./canvas.js";
 import { projection } from "./frames.js";
 import { clamp, readMap, topCode } from "./interpolate.js";
-import { formatNumber, formatReading } from "./ticks.js";
+import { formatMapValue, formatNumber, formatReading } from "./ticks.js";
 
 /** The panel whose frame holds the pixel (x, y), and the point there; null outside. */
 export function pointAt(panels, cells, x, y) {
@@ -29,7 +29,8 @@ export function readPanel(animation, panel, position, x, y) {
     else {
       const resolution = (layer.high - layer.low) / (topCode(layer.values) - 3);
       const sign = { "at most": "≤", "at least": "≥" }[read.beyond];
-      const value = sign ? `${sign} ${formatNumber(read.value)}` : formatReading(read.value, resolution);
+      const plain = layer.powers ? `= ${formatMapValue(read.value, true)}` : formatReading(read.value, resolution);
+      const value = sign ? `${sign} ${formatMapValue(read.value, layer.powers)}` : plain;
       lines.push([name, value, layer.unit].filter(Boolean).join(" "));
     }
   }

@@ -24,6 +24,12 @@ export function formatNumber(x, digits = 3) {
   return withMinus(size >= 10 ** (digits - 1) ? String(rounded) : rounded.toPrecision(digits));
 }
 
+/** The quantity behind a map's value: itself, or with `powers` ten to that power, written as one if it is whole. */
+export function formatMapValue(value, powers) {
+  if (!powers) return formatNumber(value);
+  return Number.isInteger(value) ? `10${superscript(value)}` : formatNumber(10 ** value, 2);
+}
+
 /** A number known to within `resolution`: no digit more than is known, at most three. */
 export function formatReading(x, resolution) {
   if (!(Math.abs(x) > resolution)) return "≈ 0";
