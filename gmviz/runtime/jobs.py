@@ -28,7 +28,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
@@ -132,17 +132,24 @@ class Runner:
     """Worker processes behind one queue, first come first served. `close` ends them.
 
     A job whose visitors have been gone for `patience` seconds stops. A job told to stop that has not ended
-    after `grace` seconds is ended with its process. Threads may call everything here at any time.
+    after `grace` seconds is ended with its process. Workers import the modules `preload` when they start.
+    Threads may call everything here at any time.
     """
 
-    def __init__(self, workers: int = 2, patience: float = 30.0, grace: float = 5.0) -> None:
+    def __init__(
+        self,
+        workers: int = 2,
+        patience: float = 30.0,
+        grace: float = 5.0,
+        preload: Sequence[str] = ("gmviz.fitting",),
+    ) -> None:
         require(workers >= 1, "workers", "at least 1", workers)
         self.patience, self.grace = patience, grace
         self._change = threading.Condition()
         self._works: OrderedDict[str, _Work] = OrderedDict()
         self._line: list[_Work] = []
         self._running: list[_Work] = []
-        self._hands = [Hand() for _ in range(workers)]
+        self._hands = [Hand(preload) for _ in range(workers)]
         self._numbers = itertools.count(1)
         self._open, self._threads = True, False
 

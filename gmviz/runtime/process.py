@@ -6,12 +6,13 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, cast
 
 from gmviz.runtime.wire import Answer, Started, read_answer
 
 COMMAND = (sys.executable, "-P", "-m", "gmviz.runtime.worker")
+ENDING = 5.0  # seconds that a process whose pipe is closed has to end
 STARTS = 2  # processes that are tried for one job before it fails
 
 # What a pickle raises whose class this process does not know, or whose memory it does not have.
@@ -24,14 +25,14 @@ log = logging.getLogger(__name__)
 
 
 class Process:
-    """A running `gmviz.runtime.worker`; raises `OSError` where no process can be started."""
+    """A running `gmviz.runtime.worker` that has imported `modules`; `OSError` where none can be started."""
 
-    def __init__(self) -> None:
-        # It finds the modules that this process finds, and no library opens a pool of threads there.
+    def __init__(self, modules: Sequence[str]) -> None:
+        # It finds the modules that this process finds; torch and what it rests on use one thread there.
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         surroundings = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self._popen = subprocess.Popen(
-            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=surroundings
+            [*COMMAND, *modules], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=surroundings
         )
         self._orders = cast(BinaryIO, self._popen.stdin)
         self._answers = cast(BinaryIO, self._popen.stdout)
@@ -66,7 +67,7 @@ class Process:
             self.kill()
         if answer is None:
             try:
-                self._popen.wait(timeout=1)  # it ends by itself, and its exit code says how
+                self._popen.wait(timeout=ENDING)  # it ends by itself, and its exit code says how
             except subprocess.TimeoutExpired:
                 self.kill()
         return answer
@@ -88,7 +89,8 @@ class Process:
 class Hand:
     """A worker that outlives its processes: where one is gone, another is started."""
 
-    def __init__(self) -> None:
+    def __init__(self, modules: Sequence[str]) -> None:
+        self._modules = modules
         self._lock = threading.Lock()
         self._process: Process | None = None
         self._open = True
@@ -98,7 +100,7 @@ class Hand:
         with self._lock:
             if self._open and (self._process is None or not self._process.alive):
                 try:
-                    self._process = Process()
+                    self._process = Process(self._modules)
                 except OSError as error:
                     log.warning("no worker process can be started: %s", error)
                     self._process = None

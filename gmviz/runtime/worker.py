@@ -1,7 +1,8 @@
-"""The process that does long work: `python -m gmviz.runtime.worker`, one torch thread, one job at a time.
+"""The process that does long work, one job at a time: `python -m gmviz.runtime.worker MODULE ...`.
 
 It is an interpreter of its own, because a web server may have replaced `__main__` by the app, which a spawned
-process pool would then run again. It ends when the pipe to its parent closes, whatever it is doing.
+process pool would then run again. It imports the modules it is given before the first job. It ends when the
+pipe to its parent closes, whatever it is doing.
 """
 
 import importlib
@@ -9,6 +10,7 @@ import json
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -119,10 +121,8 @@ def main() -> None:
         os.nice(NICE)
     # A stream of its own: at its end an interpreter waits for whoever reads the standard one.
     orders = Orders(os.fdopen(os.dup(0), "rb"))
-
-    import torch  # late: orders are read meanwhile, so that a long one never blocks its sender
-
-    torch.set_num_threads(1)
+    for module in sys.argv[1:]:  # after the thread has begun to read, so that no order waits in the pipe
+        importlib.import_module(module)
 
     def send(answer: Answer) -> None:
         write_answer(answers, answer)

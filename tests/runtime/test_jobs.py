@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import pytest
 import torch
 
-from gmviz.runtime import wire, worker
+from gmviz.runtime import jobs, wire, worker
 from gmviz.runtime.jobs import Report, Runner, State
 from gmviz.runtime.snapshot import Pace, Snapshot
 from gmviz.runtime.wire import Ended, Reached
@@ -19,8 +20,8 @@ SQUARES = "tests.runtime.work:squares"
 
 @pytest.fixture(scope="module")
 def runner():
-    """Two workers for the whole file."""
-    with_two = Runner(workers=2)
+    """Two workers for the whole file; they import nothing ahead."""
+    with_two = Runner(workers=2, preload=())
     with_two.start()
     yield with_two
     with_two.close()
@@ -28,8 +29,8 @@ def runner():
 
 @pytest.fixture(scope="module")
 def single():
-    """One worker that soon misses its visitors and soon loses patience with a deaf job."""
-    with_one = Runner(workers=1, patience=0.6, grace=0.3)
+    """One worker, so that jobs queue."""
+    with_one = Runner(workers=1, preload=())
     with_one.start()
     yield with_one
     with_one.close()
@@ -44,7 +45,9 @@ def gate(tmp_path):
 
 
 def running(job):
-    return job.wait(lambda now: now.progress.done > 0)
+    now = job.wait(lambda now: now.progress.done > 0 or not now.state.active)
+    assert now.state is State.RUNNING
+    return now
 
 
 def beating(*jobs):
@@ -69,17 +72,14 @@ def test_a_job_returns_what_its_function_returns(runner):
 
 
 def test_a_worker_is_an_interpreter_of_its_own_with_one_thread(runner):
-    found = runner.submit("surroundings", "tests.runtime.work:surroundings", None).wait().result
-    assert found["threads"] == 1
-    assert found["pid"] != os.getpid()
-    assert found["main"].endswith("worker.py")
-
-
-def test_tensors_come_back_bit_by_bit(runner):
+    """What a library prints does not disturb it, and tensors come back bit by bit."""
     values = [0.1, 1e-300, -7.0]
-    now = runner.submit("tensor", "tests.runtime.work:mean", values).wait()
+    now = runner.submit("surroundings", "tests.runtime.work:surroundings", values).wait()
+    assert now.result["threads"] == 1
+    assert now.result["pid"] != os.getpid()
+    assert now.result["main"].endswith("worker.py")
     assert torch.equal(now.partial, torch.tensor(values, dtype=torch.float64))
-    assert torch.equal(now.result, torch.tensor(values, dtype=torch.float64).mean())
+    assert torch.equal(now.result["mean"], torch.tensor(values, dtype=torch.float64).mean())
 
 
 def test_partial_results_arrive_while_it_runs_and_stop_keeps_them(runner, gate):
@@ -105,7 +105,6 @@ def test_a_job_is_found_by_its_key(runner):
 def test_first_come_first_served(single, gate):
     payload = {"n": 1, "gate": str(gate)}
     jobs = [single.submit(f"queue {k}", SQUARES, payload) for k in range(4)]
-    over = beating(*jobs)
     running(jobs[0])
     assert [job.place for job in jobs] == [0, 1, 2, 3]
     assert [job.state for job in jobs] == [State.RUNNING, State.WAITING, State.WAITING, State.WAITING]
@@ -114,7 +113,6 @@ def test_first_come_first_served(single, gate):
     assert [job.place for job in jobs] == [0, 0, 1, 2]
     gate.touch()
     assert [job.wait().state for job in jobs] == [State.DONE, State.STOPPED, State.DONE, State.DONE]
-    over.set()
 
 
 def test_two_visitors_share_one_job_until_both_have_left(runner, gate):
@@ -143,14 +141,15 @@ def test_it_stops_when_the_last_visitor_leaves(runner, gate):
     assert not any(work.key == "left" for work in runner._running)
 
 
-def test_a_job_stops_when_its_visitors_are_gone(single, gate):
+def test_a_job_stops_when_its_visitors_are_gone(single, gate, monkeypatch):
+    monkeypatch.setattr(single, "patience", 1.0)
     payload = {"n": 2, "gate": str(gate)}
     kept, gone = single.submit("kept", SQUARES, payload), single.submit("gone", SQUARES, payload)
     over = beating(kept)
-    assert gone.wait(timeout=5).state is State.STOPPED
+    assert gone.wait().state is State.STOPPED
     assert kept.state is State.RUNNING
     over.set()
-    assert kept.wait(timeout=5).state is State.STOPPED
+    assert kept.wait().state is State.STOPPED
     assert kept.partial == [1]
 
 
@@ -159,31 +158,26 @@ def test_a_killed_worker_is_a_failed_job_and_is_started_anew(single, gate):
     job = single.submit("killed", SQUARES, payload)
     running(job)
     os.kill(single._running[0].process.pid, signal.SIGKILL)
-    now = job.wait(timeout=5)
+    now = job.wait()
     assert (now.state, now.partial) == (State.FAILED, [1])
     assert now.error == "The worker process was killed (signal 9) at step 1 of 2. Start it again."
     gate.touch()
-    again = single.submit("killed", SQUARES, payload)
-    over = beating(again)
-    assert again.wait().result == [1, 4]
-    over.set()
+    assert single.submit("killed", SQUARES, payload).wait().result == [1, 4]
 
 
 def test_a_worker_killed_between_two_jobs_fails_none(single):
     assert single.submit("before", SQUARES, {"n": 1}).wait().result == [1]
     process = single._hands[0].ready()
     os.kill(process.pid, signal.SIGKILL)
-    job = single.submit("after", SQUARES, {"n": 1})
-    over = beating(job)
-    assert job.wait().result == [1]
-    over.set()
+    assert single.submit("after", SQUARES, {"n": 1}).wait().result == [1]
 
 
-def test_a_job_that_does_not_listen_is_ended_with_its_process(single):
+def test_a_job_that_does_not_listen_is_ended_with_its_process(single, monkeypatch):
+    monkeypatch.setattr(single, "grace", 0.3)
     job = single.submit("deaf", "tests.runtime.work:deaf", None)
     running(job)
     job.stop()
-    assert job.wait(timeout=5).state is State.STOPPED
+    assert job.wait().state is State.STOPPED
     assert job.partial == "one step"
 
 
@@ -203,14 +197,14 @@ def test_a_mistake_in_the_code_ends_the_worker_and_fails_the_job(runner):
 def test_no_worker_that_starts_is_a_failed_job(monkeypatch):
     monkeypatch.setattr("gmviz.runtime.process.COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
     broken = Runner(workers=1)
-    assert "No worker process starts" in broken.submit("broken", SQUARES, {"n": 1}).wait(timeout=5).error
+    assert "No worker process starts" in broken.submit("broken", SQUARES, {"n": 1}).wait().error
     broken.close()
 
 
 def test_no_program_to_start_is_a_failed_job(monkeypatch):
     monkeypatch.setattr("gmviz.runtime.process.COMMAND", ("/no/such/program",))
     broken = Runner(workers=1)
-    assert broken.submit("broken", SQUARES, {"n": 1}).wait(timeout=5).state is State.FAILED
+    assert broken.submit("broken", SQUARES, {"n": 1}).wait().state is State.FAILED
     broken.close()
 
 
@@ -245,12 +239,12 @@ def test_finished_jobs_are_forgotten_oldest_first(runner, monkeypatch):
 
 
 def test_closing_stops_what_runs(gate):
-    closing = Runner(workers=1)
+    closing = Runner(workers=1, preload=())
     job = closing.submit("closing", SQUARES, {"n": 1, "gate": str(gate)})
     running(job)
     process = job._work.process
     closing.close()
-    assert job.wait(timeout=5).state is State.STOPPED
+    assert job.wait().state is State.STOPPED
     assert not process.alive
     with pytest.raises(ValueError, match="runner must be open"):
         closing.submit("late", SQUARES, {"n": 1})
@@ -265,7 +259,7 @@ def test_a_worker_ends_with_its_parent(gate):
     while not isinstance(wire.read_answer(alone.stdout), Reached):
         pass
     alone.stdin.close()
-    assert alone.wait(timeout=5) == 0
+    assert alone.wait(timeout=60) == 0
     alone.stdout.close()
 
 
@@ -337,3 +331,14 @@ def test_a_cut_frame_is_the_end(tmp_path):
     with path.open("rb") as stream:
         assert wire.read_answer(stream) == Ended(State.DONE, result=7)
         assert wire.read_answer(stream) is None
+
+
+def test_the_shared_runner_has_the_fitting_loaded(monkeypatch):
+    monkeypatch.setattr(jobs, "Runner", partial(Runner, workers=1))
+    jobs.runner.cache_clear()
+    assert jobs.find("nothing yet") is None
+    job = jobs.submit("loaded", "tests.runtime.work:loaded", ["torch", "gmviz.fitting"])
+    assert job.wait().result == [True, True]
+    assert jobs.find("loaded") == job
+    jobs.runner().close()
+    jobs.runner.cache_clear()

@@ -1,12 +1,11 @@
 """Tiny jobs for the tests of the queue; workers import them by their path."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from gmviz.runtime.jobs import Report
 
@@ -23,19 +22,21 @@ def squares(payload: dict[str, Any]) -> Iterator[Report]:
     return reached
 
 
-def surroundings(payload: None) -> Iterator[Report]:
-    """Where a job finds itself."""
+def surroundings(payload: list[float]) -> Iterator[Report]:
+    """Where a job finds itself, and tensors of the numbers it is given."""
     print("a library that prints")
-    yield Report(0, 1)
+    import torch
+
     import __main__
 
-    return {"threads": torch.get_num_threads(), "main": __main__.__file__, "pid": os.getpid()}
-
-
-def mean(payload: list[float]) -> Iterator[Report]:
-    """A tensor as result."""
-    yield Report(1, 1, torch.tensor(payload, dtype=torch.float64))
-    return torch.tensor(payload, dtype=torch.float64).mean()
+    values = torch.tensor(payload, dtype=torch.float64)
+    yield Report(1, 1, values)
+    return {
+        "threads": torch.get_num_threads(),
+        "main": __main__.__file__,
+        "pid": os.getpid(),
+        "mean": values.mean(),
+    }
 
 
 def refuses(payload: None) -> Iterator[Report]:
@@ -55,3 +56,9 @@ def deaf(payload: None) -> Iterator[Report]:
     yield Report(1, 2, "one step")
     time.sleep(600)
     yield Report(2, 2)
+
+
+def loaded(payload: list[str]) -> Iterator[Report]:
+    """Which modules the worker has imported before its first job."""
+    yield Report(1, 1)
+    return [module in sys.modules for module in payload]
