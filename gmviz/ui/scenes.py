@@ -63,6 +63,14 @@ class Stage:
                     args=(scene,),
                     key=f"{self.controls.name}_scene_{scene.id}",
                 )
+            st.button(
+                "Reset",
+                help="Every setting of this page back to its default",
+                icon=":material/restart_alt:",
+                type="tertiary",
+                on_click=self._reset,
+                key=f"{self.controls.name}_reset",
+            )
 
     def _enter(self, scene: Scene) -> None:
         self._state.update(id=scene.id, answer=None)
@@ -73,6 +81,16 @@ class Stage:
 
     def _leave(self) -> None:
         self._state.update(id=None, answer=None)
+
+    def _reset(self) -> None:
+        self._leave()
+        self.controls.take(self.controls.request_type())
+
+    def _next(self) -> Scene | None:
+        """The scene after the present one."""
+        later = list(self.scenes.values())
+        place = later.index(self.scene) + 1 if self.scene else 0
+        return later[place] if place < len(later) else None
 
     def _draw_left(self) -> None:
         words, back, leave = st.columns([4, 1, 1], vertical_alignment="center")
@@ -105,6 +123,10 @@ class Stage:
         verdict = {scene.answer: f"Yes: **{right}**. ", -1: f"**{right}**. "}.get(
             chosen, f"You said {scene.options[chosen]}; it is **{right}**. "
         )
-        words, close = st.columns([6, 1], vertical_alignment="center")
+        words, onward = st.columns([5, 1], vertical_alignment="center")
         words.markdown(verdict + scene.takeaway.format(**numbers))
-        close.button("Close", on_click=self._leave, key=f"{self.controls.name}_close")
+        with onward, st.container(horizontal=True, horizontal_alignment="right"):
+            if following := self._next():
+                name = f"{self.controls.name}_next"
+                st.button("Next", shortcut="N", on_click=self._enter, args=(following,), key=name)
+            st.button("Close", on_click=self._leave, key=f"{self.controls.name}_close", type="tertiary")
