@@ -30,7 +30,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from gmviz.checks import require
@@ -39,7 +39,7 @@ from gmviz.runtime.process import Hand, Process
 from gmviz.runtime.snapshot import Pace, Progress, Snapshot
 from gmviz.runtime.wire import Ended, Reached, Report, State, stop_order, work_order
 
-__all__ = ["Job", "Progress", "Report", "Runner", "Snapshot", "State", "find", "runner", "submit"]
+__all__ = ["Job", "Progress", "Report", "Runner", "Snapshot", "State", "find", "start", "submit"]
 
 KEPT = 16  # finished jobs that are remembered
 TICK = 0.2  # seconds between two looks at heartbeats
@@ -307,17 +307,19 @@ class Runner:
                 process.send(stop_order(work.number))
 
 
-@cache
-def runner() -> Runner:
-    """The one runner that all pages of a server share."""
-    return Runner()
+SHARED = Runner()  # the one that all pages of a server share; nothing starts before the first job
+
+
+def start() -> None:
+    """`Runner.start` of the shared runner, for a server that warms up."""
+    SHARED.start()
 
 
 def submit(key: str, function: str, payload: Any, visitor: str = "") -> Job:
     """`Runner.submit` of the shared runner."""
-    return runner().submit(key, function, payload, visitor)
+    return SHARED.submit(key, function, payload, visitor)
 
 
 def find(key: str, visitor: str = "") -> Job | None:
     """`Runner.find` of the shared runner."""
-    return runner().find(key, visitor)
+    return SHARED.find(key, visitor)
