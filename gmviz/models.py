@@ -25,8 +25,7 @@ class Need(Enum):
 class Model(ABC):
     """A learnt or exact law q on the plane (or line, or space), seen through its derivatives.
 
-    Points x are (..., n, d), directions v are (m, ..., n, d), or (m, ..., 1, d) where all points share
-    them; leading axes are independent models.
+    Points x are (..., n, d), directions v are (m, ..., n, d); leading axes are independent models.
     """
 
     label: str
@@ -41,7 +40,7 @@ class Model(ABC):
     def jet(
         self, x: Float[Tensor, "... n d"], directions: Float[Tensor, "m ..."]
     ) -> tuple[Float[Tensor, "... n d"], Float[Tensor, "m ..."]]:
-        """s(x) and J(x) v for every direction, where J_ij = ∂s_i/∂x_j; one direction may serve all points."""
+        """s(x) and J(x) v for every direction, where J_ij = ∂s_i/∂x_j."""
 
     def score(self, x: Float[Tensor, "... n d"]) -> Float[Tensor, "... n d"]:
         """s(x), which is ∇log q where the model is a density."""
@@ -72,10 +71,10 @@ class Model(ABC):
         return (matrix - matrix.mT).square().sum((-2, -1)).div(2).sqrt()
 
 
-def axes_like(x: Float[Tensor, "... n d"]) -> Float[Tensor, "d ... d"]:
-    """The d coordinate directions, the same for all points."""
+def axes_like(x: Float[Tensor, "... n d"]) -> Float[Tensor, "d ... n d"]:
+    """The d coordinate directions at every point."""
     d = x.shape[-1]
-    return _axes(d, x.dtype, x.device).view(d, *[1] * (x.dim() - 1), d)
+    return _axes(d, x.dtype, x.device).view(d, *[1] * (x.dim() - 1), d).expand(d, *x.shape)
 
 
 @lru_cache(maxsize=16)

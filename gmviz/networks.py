@@ -67,7 +67,6 @@ class Network(Model):
 
     def _rows(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features [φ; ∂φ v] stacked (*models, 1+m, n, f), then sin uW, cos uW, vW; v (*models, m, n, d)."""
-        v = v.expand(*v.shape[:-2], *u.shape[-2:])
         phase, turn = u @ self.frequencies, v @ self.frequencies.unsqueeze(-3)
         sine, cosine = torch.sin(phase), torch.cos(phase)
         value = torch.cat([u, sine, cosine], dim=-1).unsqueeze(-3)
@@ -77,7 +76,7 @@ class Network(Model):
         return torch.cat([value, tangents], dim=-3), sine, cosine, turn
 
     def _directions(self, u: Tensor, directions: Tensor) -> Tensor:
-        """The directions of the caller, (m, ..., n or 1, d), as tangents of u: (*models, m, n or 1, d)."""
+        """The directions of the caller, (m, ..., n, d), as tangents of u: (*models, m, n, d)."""
         v = (directions / self.spread).movedim(0, -3)
         return v.expand(*u.shape[:-2], *v.shape[-3:])
 

@@ -8,6 +8,7 @@ so that one product with A serves all 1 + m rows. The backward pass is the trans
 differentiation would meet the tangents as a second graph to differentiate; here both are written out.
 """
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +21,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gmviz.checks import require
-from gmviz.fourier import features, first_layer, first_layer_gradient, through_features
-from gmviz.rows import buffers, product, tangents
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ class Affine:
 
 def stacked(
     u: Float[Tensor, "*models n d"],
-    v: Float[Tensor, "*models m _ d"],
+    v: Float[Tensor, "*models m n d"],
     frequencies: Float[Tensor, "*models d F"],
     parameters: Float[Tensor, "*models P"],
     layers: Layers,
@@ -142,10 +141,39 @@ def stacked(
 ) -> tuple[Float[Tensor, "*models n outputs"], Float[Tensor, "*models m n outputs"]]:
     """y(u) = k F(φ(u)) + c u and its derivatives along v, where φ(u) = [u, sin uW, cos uW].
 
-    v is (..., m, n, d), or (..., m, 1, d) for directions that all points share, which cost less. Leading
-    axes are independent networks. The result can be differentiated once, in u, v and the parameters.
+    Leading axes are independent networks. The result can be differentiated once, in u, v and the parameters.
     """
     return _Stacked.apply(u, v, frequencies, parameters, layers, head)
+
+
+class _Buffers(threading.local):
+    """Memory of earlier steps, ready for the next one: fresh pages would cost as much as the arithmetic."""
+
+    most = 2**26
+
+    def __init__(self) -> None:
+        self.free: dict[tuple[Any, ...], list[Tensor]] = {}
+        self.held = 0
+
+    def take(self, shape: Sequence[int], like: Tensor) -> Tensor:
+        """Uninitialised memory of this shape."""
+        shelf = self.free.get((tuple(shape), like.dtype, like.device))
+        if not shelf:
+            return like.new_empty(shape)
+        self.held -= shelf[-1].nbytes
+        return shelf.pop()
+
+    def give(self, *tensors: Tensor) -> None:
+        """Take memory back; nobody else may hold it any more."""
+        for tensor in tensors:
+            if self.held + tensor.nbytes > self.most:
+                self.free.clear()
+                self.held = 0
+            self.free.setdefault((tuple(tensor.shape), tensor.dtype, tensor.device), []).append(tensor)
+            self.held += tensor.nbytes
+
+
+_buffers = _Buffers()
 
 
 class _Stacked(torch.autograd.Function):
@@ -160,24 +188,24 @@ class _Stacked(torch.autograd.Function):
         head: Affine,
     ) -> tuple[Tensor, Tensor]:
         *hidden, (matrix, bias) = layers.split(parameters)
-        m, n = v.shape[-3], u.shape[-2]
-        rows = features(u, v, frequencies)
+        m, n = v.shape[-3:-1]
+        rows = _features(u, v, frequencies)
         entering, leaving = [rows], []
-        for index, (weight, shift) in enumerate(hidden):
-            z = product(rows, weight.mT) if index else first_layer(rows, v, frequencies, weight)
+        for weight, shift in hidden:
+            z = _product(rows, weight.mT)
             value = z.narrow(-2, 0, n).add_(shift.unsqueeze(-2))
             value, *slopes = layers.activation.derivatives(value, 2 if m else 1)
-            rows = buffers.take(z.shape, z)
+            rows = _buffers.take(z.shape, z)
             rows.narrow(-2, 0, n).copy_(value)
             if m:
-                torch.mul(tangents(z, m, n), slopes[0].unsqueeze(-3), out=tangents(rows, m, n))
+                torch.mul(_tangents(z, m, n), slopes[0].unsqueeze(-3), out=_tangents(rows, m, n))
             entering.append(rows)
             leaving.append((z, slopes))
         result = rows @ matrix.mT
         result.narrow(-2, 0, n).add_(bias.unsqueeze(-2))
         if head.k != 1.0:
             result.mul_(head.k)
-        value, columns = result.narrow(-2, 0, n), tangents(result, m, n)
+        value, columns = result.narrow(-2, 0, n), _tangents(result, m, n)
         if head.c != 0.0:
             value.add_(u, alpha=head.c)
             columns.add_(v, alpha=head.c)
@@ -185,7 +213,7 @@ class _Stacked(torch.autograd.Function):
             ctx.save_for_backward(v, frequencies, parameters)
             ctx.layers, ctx.head, ctx.tape = layers, head, (entering, leaving)
         else:
-            buffers.give(*entering, *(z for z, _ in leaving))
+            _buffers.give(*entering, *(z for z, _ in leaving))
         return value, columns
 
     @staticmethod
@@ -194,7 +222,7 @@ class _Stacked(torch.autograd.Function):
             raise RuntimeError("a stacked network can be differentiated once: its Jacobian comes from jet")
         v, frequencies, parameters = ctx.saved_tensors
         (entering, leaving), ctx.tape = ctx.tape, None
-        m, n = v.shape[-3], g.shape[-2]
+        m, n = v.shape[-3:-1]
         layers, gradient = ctx.layers.split(parameters), torch.empty_like(parameters)
         slots = ctx.layers.split(gradient)
         straight = (g, g_tangents)
@@ -203,33 +231,75 @@ class _Stacked(torch.autograd.Function):
             g = g * ctx.head.k
         owned: list[Tensor] = []
         for index in reversed(range(len(layers))):
-            if index == 0:
-                slots[0][0].copy_(first_layer_gradient(g, entering[0], v, frequencies))
-            else:
-                slots[index][0].copy_(g.mT @ entering[index])
+            # a product is many times slower with its narrow factor on the right
+            narrow = index == len(layers) - 1
+            slots[index][0].copy_(g.mT @ entering[index] if narrow else (entering[index].mT @ g).mT)
             torch.sum(g.narrow(-2, 0, n), -2, out=slots[index][1])
             if index > 0:
-                g = product(g, layers[index][0])
+                g = _product(g, layers[index][0])
                 _through_activation(g, m, n, *leaving[index - 1])
                 owned.append(g)
         at_inputs: tuple[Tensor | None, ...] = (None, None)
         if any(ctx.needs_input_grad[:2]):
-            at_inputs = through_features(g @ layers[0][0], entering[0], v, frequencies)
+            at_inputs = _through_features(g @ layers[0][0], entering[0], v, frequencies)
             if ctx.head.c != 0.0:
                 both = zip(at_inputs, straight, strict=True)
-                at_inputs = tuple(a.add_(g.sum_to_size(a.shape), alpha=ctx.head.c) for a, g in both)
-        buffers.give(*owned, *entering, *(z for z, _ in leaving))
+                at_inputs = tuple(found.add_(g, alpha=ctx.head.c) for found, g in both)
+        _buffers.give(*owned, *entering, *(z for z, _ in leaving))
         return *at_inputs, None, gradient, None, None
+
+
+def _product(rows: Tensor, matrix: Tensor) -> Tensor:
+    """rows @ matrix in recycled memory."""
+    out = _buffers.take((*rows.shape[:-1], matrix.shape[-1]), rows)
+    return torch.matmul(rows, matrix, out=out)
+
+
+def _tangents(rows: Tensor, m: int, n: int) -> Tensor:
+    """The rows (..., (1 + m) n, f) below the first n, as (..., m, n, f)."""
+    return rows.narrow(-2, n, m * n).view(*rows.shape[:-2], m, n, rows.shape[-1])
+
+
+def _features(u: Tensor, v: Tensor, frequencies: Tensor) -> Tensor:
+    """The rows φ(u) = [u, sin uW, cos uW] and ∂φ v = [v, vW cos uW, −vW sin uW], in recycled memory."""
+    (d, size), (m, n) = frequencies.shape[-2:], v.shape[-3:-1]
+    rows = _buffers.take((*u.shape[:-2], (1 + m) * n, d + 2 * size), u)
+    plain, sine, cosine = rows.narrow(-2, 0, n).split_with_sizes([d, size, size], dim=-1)
+    plain.copy_(u)
+    phase = u @ frequencies
+    torch.sin(phase, out=sine)
+    torch.cos(phase, out=cosine)
+    if m:
+        plain, along, against = _tangents(rows, m, n).split_with_sizes([d, size, size], dim=-1)
+        plain.copy_(v)
+        turn = v @ frequencies.unsqueeze(-3)
+        torch.mul(turn, cosine.unsqueeze(-3), out=along)
+        torch.mul(turn.neg_(), sine.unsqueeze(-3), out=against)
+    return rows
 
 
 def _through_activation(g: Tensor, m: int, n: int, z: Tensor, slopes: Sequence[Tensor]) -> None:
     """Turn g from [∂h', ∂t'] into [∂z, ∂ż] in place: ∂z = a' ∂h' + a'' Σ ż ∂t',  ∂ż = a' ∂t'."""
     value = g.narrow(-2, 0, n).mul_(slopes[0])
     if m:
-        at_tangents = tangents(g, m, n)
-        (first, *others), (at_first, *at_others) = tangents(z, m, n).unbind(-3), at_tangents.unbind(-3)
+        tangents = _tangents(g, m, n)
+        (first, *others), (at_first, *at_others) = _tangents(z, m, n).unbind(-3), tangents.unbind(-3)
         bend = first * at_first
         for other, at_other in zip(others, at_others, strict=True):
             bend.addcmul_(other, at_other)
         value.addcmul_(slopes[1], bend)
-        at_tangents.mul_(slopes[0].unsqueeze(-3))
+        tangents.mul_(slopes[0].unsqueeze(-3))
+
+
+def _through_features(g: Tensor, rows: Tensor, v: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """∂u and ∂v from the gradient at the feature rows."""
+    (d, size), (m, n) = frequencies.shape[-2:], v.shape[-3:-1]
+    _, sine, cosine = rows.narrow(-2, 0, n).split_with_sizes([d, size, size], dim=-1)
+    back = frequencies.mT
+    plain, at_sine, at_cosine = g.narrow(-2, 0, n).split_with_sizes([d, size, size], dim=-1)
+    phase = at_sine * cosine - at_cosine * sine
+    sine, cosine, up = sine.unsqueeze(-3), cosine.unsqueeze(-3), back.unsqueeze(-3)
+    straight, at_sine, at_cosine = _tangents(g, m, n).split_with_sizes([d, size, size], dim=-1)
+    turn = v @ frequencies.unsqueeze(-3)
+    phase = phase - ((at_sine * sine + at_cosine * cosine) * turn).sum(-3)
+    return plain + phase @ back, straight + (at_sine * cosine - at_cosine * sine) @ up
