@@ -230,7 +230,7 @@ def test_many_threads_one_job(runner):
 
 
 def test_finished_jobs_are_forgotten_oldest_first(runner, monkeypatch):
-    monkeypatch.setattr("gmviz.runtime.jobs.KEPT", 2)
+    monkeypatch.setattr("gmviz.runtime.runner.KEPT", 2)
     for k in range(4):
         runner.submit(f"forget {k}", SQUARES, {"n": 1}).wait()
     assert runner.find("forget 0") is None
