@@ -6,6 +6,7 @@ D_F is the Fisher divergence and p_σ the law of x₀ + σz.
 
 from gmviz.identities.divergences import DIVERGENCE_IDENTITIES
 from gmviz.identities.identity import AT_MOST, EQUAL, Identity, Relation, Verdict
+from gmviz.identities.landscapes import LANDSCAPE_IDENTITIES
 from gmviz.identities.local_variance import LOCAL_VARIANCE_IDENTITIES
 from gmviz.identities.noise import NOISE_IDENTITIES
 from gmviz.identities.points import POINT_IDENTITIES
@@ -17,6 +18,7 @@ IDENTITIES: tuple[Identity, ...] = (
     *DIVERGENCE_IDENTITIES,
     *NOISE_IDENTITIES,
     *LOCAL_VARIANCE_IDENTITIES,
+    *LANDSCAPE_IDENTITIES,
     *POINT_IDENTITIES,
     *SAMPLER_IDENTITIES,
 )
