@@ -19,7 +19,7 @@ ORDER = (
         *("schedules", "datasets", "strokes", "divergences", "local_variance", "variance_map", "noising"),
         *("models", "score_models", "stacked", "networks", "projections", "score_table", "plane_maps"),
         *("kernel_maps", "leave_one_out", "memorising", "nearest_point"),
-        *("legendre", "noise_paths", "weightings"),
+        *("legendre", "noise_paths", "weightings", "families", "landscapes", "quartic", "descent"),
     },
     {"objectives", "samplers", "likelihood", "adjoint", "metrics", "identities"},
     {"runtime", "fitting"},
