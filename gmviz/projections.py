@@ -6,6 +6,7 @@ through noise), whose distribution functions are differences of second integrals
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -70,19 +71,25 @@ def distances(
     F is exact for mixtures and for boxes; for any other density it is summed from a quadrature grid.
     """
     y = (x @ along.mT).mT
-    if isinstance(density, NoisedBoxes):
-        sets = torch.broadcast_shapes(y.shape[:-2], density.batch)
-        pairs = zip(_singly(density, sets), _listed(y, sets), strict=True)
-        every = [box_lines(law, along, nodes).distance(each, p) for law, each in pairs]
-        return torch.stack(every).reshape(*sets, -1)
-    if not isinstance(density, Mixture):
-        lines = lines_of(density, along, nodes)
-        every = [lines.distance(each, p) for each in _listed(y, y.shape[:-2])]
-        return torch.stack(every).reshape(*y.shape[:-2], -1)
-    sets = torch.broadcast_shapes(y.shape[:-2], density.batch)
-    parts = zip(*(_listed(part, sets) for part in (*_projected(density, along), y)), strict=True)
-    every = [_normal_sums(w, m, s, nodes).distance(each, p) for w, m, s, each in parts]
+    batch = density.batch if isinstance(density, Mixture) else torch.Size()
+    sets = torch.broadcast_shapes(y.shape[:-2], batch)
+    pairs = zip(every_lines(density, along, nodes, sets), _listed(y, sets), strict=True)
+    every = [lines.distance(each, p) for lines, each in pairs]
     return torch.stack(every).reshape(*sets, -1)
+
+
+def every_lines(
+    density: Density, along: Float[Tensor, "u d"], nodes: int, sets: torch.Size
+) -> Iterator[Lines]:
+    """The distribution functions of each law of a batch, expanded to `sets`."""
+    if isinstance(density, NoisedBoxes):
+        yield from (box_lines(law, along, nodes) for law in _singly(density, sets))
+    elif isinstance(density, Mixture):
+        parts = (_listed(part, sets) for part in _projected(density, along))
+        yield from (_normal_sums(w, m, s, nodes) for w, m, s in zip(*parts, strict=True))
+    else:
+        lines = lines_of(density, along, nodes)
+        yield from (lines for _ in range(sets.numel()))
 
 
 def _listed(part: Tensor, sets: torch.Size) -> Tensor:

@@ -88,7 +88,9 @@ class Controls(Generic[R]):
             _, control = self.fields[field]
             follow = (then or {}).get(field)
             with column:
-                if isinstance(control, Choice):
+                if isinstance(control, Choice) and all(isinstance(each, int) for each in control.options):
+                    self._notch(field, control)
+                elif isinstance(control, Choice):
                     self._pick(field, control, (options or {}).get(field, control.options), follow)
                 else:
                     self._slide(field, control)
@@ -166,6 +168,10 @@ class Controls(Generic[R]):
             help=control.help or None,
             on_change=lambda: self.set(follow(self.value(field))) if follow else None,
         )
+
+    def _notch(self, field: str, control: Choice) -> None:
+        """A slider over the few numbers of a choice."""
+        st.select_slider(control.label, control.options, key=self.key(field), help=control.help or None)
 
     def _slide(self, field: str, control: Knob) -> None:
         unit = f" ({control.unit})" if control.unit else ""

@@ -1,0 +1,222 @@
+"""One score, many roads: up to four samplers side by side, on one clock and at equal cost.
+
+Every panel is a road of its own (`gmviz.experiments.roads`), walked, measured and judged by itself: what one
+panel changes leaves the others untouched, so a page that keeps results recomputes one road at a time.
+"""
+
+import string
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from gmviz.checks import require
+from gmviz.experiments.judging import Nulls, Perfect, Verdict, judge, nulls, true_shares
+from gmviz.experiments.roads import (
+    BY_NOISE,
+    KERNEL,
+    METHOD_KNOBS,
+    MODE,
+    SHIFTED,
+    TWO_MODES,
+    Road,
+    Settings,
+    acting,
+)
+from gmviz.experiments.scene import Scene, nearest
+from gmviz.experiments.walks import NOISES, SPENT, Walk, Way, measured, walk
+from gmviz.knobs import Option, choice, knob
+from gmviz.samplers import (
+    MALA,
+    SAMPLERS,
+    AnnealedLangevin,
+    Heun,
+    Langevin,
+    ReverseSDE,
+    Sampler,
+)
+
+T = TypeVar("T")
+Through = Callable[[Callable[[Any], Any], Any], Any]
+
+NONE = Option("none", "–")
+PICKS: tuple[Sampler | Option, ...] = (*SAMPLERS, NONE)
+COMMON: tuple[Sampler | Option, ...] = (
+    *SAMPLERS[:6],
+    NONE,
+)  # the picker's first choice; the rest are asked for
+FEW, ALL = Option("few", "Six common ones"), Option("all", "All twelve")
+PANELS = ("first", "second", "third", "fourth")
+
+ROAD = Option("road", "Distance to p_t, over a perfect sampler's")
+GOAL = Option("goal", "Distance to p")
+SHARE = Option("share", "Share of the first mode")
+SPREAD = Option("spread", "Spread tr Cov(x_t)")
+TRACKS = (ROAD, GOAL, SHARE, SPREAD)
+ENDS, STARTS, DENSITY = (
+    Option("end", "Mode where they end"),
+    Option("start", "Quarter where they start"),
+    Option("density", "Density p_t"),
+)
+HIDDEN, SHOWN = Option("hidden", "Hidden"), Option("shown", "Shown")
+
+
+@dataclass(frozen=True)
+class Request(Settings):
+    """Up to four samplers under the same settings, and what is shown of them."""
+
+    first: Sampler | Option = choice(Langevin(), PICKS, label="Panel 1")
+    second: Sampler | Option = choice(AnnealedLangevin(), PICKS, label="Panel 2")
+    third: Sampler | Option = choice(ReverseSDE(), PICKS, label="Panel 3")
+    fourth: Sampler | Option = choice(Heun(), PICKS, label="Panel 4")
+    offered: Option = choice(FEW, (FEW, ALL), label="Samplers offered")
+    track: Option = choice(ROAD, TRACKS, label="Curve")
+    colour: Option = choice(ENDS, (ENDS, STARTS, DENSITY), label="Colour of the particles")
+    arrows: Option = choice(HIDDEN, (HIDDEN, SHOWN), label="Score arrows")
+    trail: int = knob(0, 0, 10, 1, label="Trails", unit="frames")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(bool(self.samplers), "first", "a sampler, at least in one panel", "none in any panel")
+        if self.clock is BY_NOISE:
+            still = [each.label for each in self.samplers if isinstance(each, (Langevin, MALA))]
+            require(not still, "clock", "the share of evaluations with samplers at one noise level", still)
+
+    @property
+    def samplers(self) -> tuple[Sampler, ...]:
+        """The samplers of the panels in use."""
+        picked = (getattr(self, panel) for panel in PANELS)
+        return tuple(each for each in picked if isinstance(each, Sampler))
+
+    @property
+    def roads(self) -> tuple[Road, ...]:
+        """One request for each panel in use."""
+        return tuple(Road.of(self, sampler) for sampler in self.samplers)
+
+    @property
+    def ticks(self) -> Tensor:
+        """The values of the clock: percent of the evaluations spent, or noise levels σ/α."""
+        return NOISES if self.clock is BY_NOISE else 100 * SPENT
+
+
+def offered(kind: Option, picked: Sequence[Sampler | Option]) -> tuple[Sampler | Option, ...]:
+    """The samplers a picker shows: all if asked for, or if one of the rest is already picked."""
+    return COMMON if kind is FEW and all(each in COMMON for each in picked) else PICKS
+
+
+def folded(picked: Sequence[Sampler | Option], start: Option, score: Option) -> tuple[tuple[str, ...], ...]:
+    """The rows of further controls, without those that act on no panel."""
+    samplers = [each for each in picked if isinstance(each, Sampler)]
+    knobs = [name for name in METHOD_KNOBS if any(name in acting(each) for each in samplers)]
+    if start is SHIFTED:
+        knobs.append("shift")
+    if score is KERNEL:
+        knobs += ["points", "bandwidth"]
+    clock = () if any(isinstance(each, (Langevin, MALA)) for each in samplers) else ("clock",)
+    rows = [tuple(knobs[i : i + 4]) for i in range(0, len(knobs), 4)]
+    return (("track", "colour", "arrows", "trail"), *rows, ("equal", "offered", *clock), ("n", "seed"))
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The walks of all panels and what was measured on the way; verdicts are taken on demand."""
+
+    request: Request
+    walks: tuple[Walk, ...]
+    ways: tuple[Way, ...]
+    through: Through = field(repr=False)
+
+    def at(self, position: float) -> dict[str, float]:
+        """The numbers of a scene: for panel a, b, … its distance, class shares and nearest data point."""
+        i = nearest(self.request.ticks, position)
+        numbers = {"goal_null": self.ways[0].goal_null}
+        for name, each, way in zip(string.ascii_lowercase, self.walks, self.ways, strict=False):
+            numbers |= {f"{name}_distance": float(way.to_goal[i]), f"{name}_times": float(way.to_road[i])}
+            numbers |= {f"{name}_{k}": float(way.classes[i, k]) for k in range(min(3, way.classes.shape[1]))}
+            numbers[f"{name}_evaluations"] = int(each.evaluations[i])
+            numbers[f"{name}_nearest"] = _nearest(each.states[i], self.request.data_points())
+        shares = true_shares(self.request.data)
+        return numbers | {f"true_{k}": float(shares[k]) for k in range(min(3, len(shares)))}
+
+    def table(self) -> dict[str, list[float]]:
+        """What the curves show, by column."""
+        clock = "σ/α" if self.request.clock is BY_NOISE else "% spent"
+        columns = {clock: self.request.ticks.tolist()}
+        for place, (each, way) in enumerate(zip(self.walks, self.ways, strict=True), 1):
+            name = f"{place} {each.sampler.label}"
+            columns[f"{name}: evaluations"] = each.evaluations.tolist()
+            columns[f"{name}: SW₁ to p"] = way.to_goal.tolist()
+            columns[f"{name}: SW₁ to p_t / perfect"] = way.to_road.tolist()
+            columns[f"{name}: tr Cov"] = way.spread.tolist()
+            columns[f"{name}: first mode"] = way.classes[:, 0].tolist()
+        return columns
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The end of every road against p."""
+        return tuple(self.through(judge, each) for each in self.walks)
+
+    def nulls(self, n: int) -> Nulls:
+        """What n perfect samples read."""
+        return self.through(nulls, Perfect(self.request.data, n))
+
+    def faults(self) -> Iterator[str]:
+        """One sentence for every sampler that stopped early."""
+        for each in self.walks:
+            if each.stopped is not None:
+                kept = "what it did until then is shown"
+                yield f"{each.sampler.label}: {each.stopped.message.rstrip('.')}; {kept}."
+
+
+def plainly(function: Callable[[Any], T], subject: Any) -> T:
+    """`function(subject)`, kept nowhere."""
+    return function(subject)
+
+
+def run(request: Request, through: Through = plainly) -> Result:
+    """Walk every road of the request; `through(function, subject)` may keep what it computes."""
+    walks = tuple(through(walk, road) for road in request.roads)
+    return Result(request, walks, tuple(through(measured, each) for each in walks), through)
+
+
+def _nearest(x: Tensor, points: Tensor) -> float:
+    """The median distance to the nearest of some points."""
+    return float(torch.cdist(x, points).amin(-1).median())
+
+
+_DEFAULT = Request()
+_TWO = replace(_DEFAULT, third=NONE, fourth=NONE)
+SCENES = (
+    Scene(
+        id="crossing",
+        question="All start in the 60 % mode. How many are still there after 5000 steps of Langevin?",
+        options=("60 %", "75 %", "94 %"),
+        answer=2,
+        request=replace(_TWO, start=MODE, evaluations=5000, inner=100, track=SHARE),
+        at=100.0,
+        takeaway="{a_0:.1%}: between the modes the score points back, and a step across is rare. Annealing, "
+        "with as many evaluations and from the same start, ends at {b_0:.3f}, {b_1:.3f}, {b_2:.3f} "
+        "(true: {true_0:g}, {true_1:g}, {true_2:g}): under large noise there is no valley.",
+    ),
+    Scene(
+        id="prior",
+        question="Start from N(2, 1) instead of N(0, 1). The left mode should hold 70 %. Who recovers it?",
+        options=("both", "the ODE only", "the SDE only"),
+        answer=2,
+        request=replace(
+            _TWO,
+            first=ReverseSDE(),
+            second=Heun(),
+            data=TWO_MODES,
+            start=SHIFTED,
+            shift=2.0,
+            evaluations=200,
+            track=SHARE,
+        ),
+        at=100.0,
+        takeaway="The SDE ends with {a_0:.1%} on the left, the ODE with {b_0:.1%}. Noise forgets a wrong "
+        "start; the flow is one-to-one, so every error of the start arrives.",
+    ),
+)
