@@ -10,7 +10,7 @@ differentiation would meet the tangents as a second graph to differentiate; here
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -146,31 +146,41 @@ def stacked(
     return _Stacked.apply(u, v, frequencies, parameters, layers, head)
 
 
-class _Buffers(threading.local):
-    """Memory of earlier steps, ready for the next one: fresh pages would cost as much as the arithmetic."""
+class _Rows:
+    """n values above m tangents of each: `flat` (..., (1 + m) n, f), and views of its parts (..., n, f)."""
 
-    most = 2**26
+    def __init__(self, flat: Tensor, m: int, kind: tuple[Any, ...] = ()) -> None:
+        self.flat, self.kind = flat, kind
+        self.value, *self.tangents = flat.unflatten(-2, (1 + m, -1)).unbind(-3)
+
+
+class _Buffers(threading.local):
+    """Rows of earlier steps, ready for the next one: fresh memory would cost as much as the arithmetic."""
+
+    most = 2**26  # bytes kept
 
     def __init__(self) -> None:
-        self.free: dict[tuple[Any, ...], list[Tensor]] = {}
+        self.free: dict[Any, list[_Rows]] = {}
         self.held = 0
 
-    def take(self, shape: Sequence[int], like: Tensor) -> Tensor:
-        """Uninitialised memory of this shape."""
-        shelf = self.free.get((tuple(shape), like.dtype, like.device))
+    def take(self, like: Tensor, m: int, n: int, width: int) -> _Rows:
+        """Uninitialised rows for the models, precision and device of `like`."""
+        models, inference = like.shape[:-2], torch.is_inference_mode_enabled()
+        kind = (models, m, n, width, like.dtype, like.device, inference)
+        shelf = self.free.get(kind)
         if not shelf:
-            return like.new_empty(shape)
-        self.held -= shelf[-1].nbytes
+            return _Rows(like.new_empty(*models, (1 + m) * n, width), m, kind)
+        self.held -= shelf[-1].flat.nbytes
         return shelf.pop()
 
-    def give(self, *tensors: Tensor) -> None:
-        """Take memory back; nobody else may hold it any more."""
-        for tensor in tensors:
-            if self.held + tensor.nbytes > self.most:
+    def give(self, all_rows: Iterable[_Rows]) -> None:
+        """Take rows back; nobody else may hold them any more."""
+        for rows in all_rows:
+            if self.held + rows.flat.nbytes > self.most:
                 self.free.clear()
                 self.held = 0
-            self.free.setdefault((tuple(tensor.shape), tensor.dtype, tensor.device), []).append(tensor)
-            self.held += tensor.nbytes
+            self.free.setdefault(rows.kind, []).append(rows)
+            self.held += rows.flat.nbytes
 
 
 _buffers = _Buffers()
@@ -187,33 +197,26 @@ class _Stacked(torch.autograd.Function):
         layers: Layers,
         head: Affine,
     ) -> tuple[Tensor, Tensor]:
-        *hidden, (matrix, bias) = layers.split(parameters)
+        pieces = layers.split(parameters)
         m, n = v.shape[-3:-1]
         rows = _features(u, v, frequencies)
         entering, leaving = [rows], []
-        for weight, shift in hidden:
-            z = _product(rows, weight.mT)
-            value = z.narrow(-2, 0, n).add_(shift.unsqueeze(-2))
-            value, *slopes = layers.activation.derivatives(value, 2 if m else 1)
-            rows = _buffers.take(z.shape, z)
-            rows.narrow(-2, 0, n).copy_(value)
-            if m:
-                torch.mul(_tangents(z, m, n), slopes[0].unsqueeze(-3), out=_tangents(rows, m, n))
+        for matrix, bias in pieces[:-1]:
+            z = _product(rows.flat, matrix.mT, m, n)
+            z.value.add_(bias.unsqueeze(-2))
+            value, *slopes = layers.activation.derivatives(z.value, 2 if m else 1)
+            rows = _buffers.take(z.flat, m, n, matrix.shape[-2])
+            rows.value.copy_(value)
+            for before, after in zip(z.tangents, rows.tangents, strict=True):
+                torch.mul(before, slopes[0], out=after)
             entering.append(rows)
             leaving.append((z, slopes))
-        result = rows @ matrix.mT
-        result.narrow(-2, 0, n).add_(bias.unsqueeze(-2))
-        if head.k != 1.0:
-            result.mul_(head.k)
-        value, columns = result.narrow(-2, 0, n), _tangents(result, m, n)
-        if head.c != 0.0:
-            value.add_(u, alpha=head.c)
-            columns.add_(v, alpha=head.c)
+        value, columns = _last(rows, *pieces[-1], head, u, v)
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(v, frequencies, parameters)
-            ctx.layers, ctx.head, ctx.tape = layers, head, (entering, leaving)
+            ctx.layers, ctx.head, ctx.tape = layers, head, (pieces, entering, leaving)
         else:
-            _buffers.give(*entering, *(z for z, _ in leaving))
+            _buffers.give([*entering, *(z for z, _ in leaving)])
         return value, columns
 
     @staticmethod
@@ -221,85 +224,89 @@ class _Stacked(torch.autograd.Function):
         if torch.is_grad_enabled():
             raise RuntimeError("a stacked network can be differentiated once: its Jacobian comes from jet")
         v, frequencies, parameters = ctx.saved_tensors
-        (entering, leaving), ctx.tape = ctx.tape, None
+        (pieces, entering, leaving), ctx.tape = ctx.tape, None
         m, n = v.shape[-3:-1]
-        layers, gradient = ctx.layers.split(parameters), torch.empty_like(parameters)
+        gradient = torch.empty_like(parameters)
         slots = ctx.layers.split(gradient)
-        straight = (g, g_tangents)
-        g = torch.cat([g, g_tangents.flatten(-3, -2)], dim=-2) if m else g
-        if ctx.head.k != 1.0:
-            g = g * ctx.head.k
-        owned: list[Tensor] = []
-        for index in reversed(range(len(layers))):
-            # a product is many times slower with its narrow factor on the right
-            narrow = index == len(layers) - 1
-            slots[index][0].copy_(g.mT @ entering[index] if narrow else (entering[index].mT @ g).mT)
-            torch.sum(g.narrow(-2, 0, n), -2, out=slots[index][1])
-            if index > 0:
-                g = _product(g, layers[index][0])
-                _through_activation(g, m, n, *leaving[index - 1])
-                owned.append(g)
+        at_output = (torch.cat([g, g_tangents.flatten(-3, -2)], dim=-2) if m else g) * ctx.head.k
+        torch.matmul(at_output.mT, entering[-1].flat, out=slots[-1][0])
+        torch.sum(at_output.narrow(-2, 0, n), -2, out=slots[-1][1])
+        below, owned = at_output, []
+        for index in reversed(range(len(leaving))):
+            rows = _product(below, pieces[index + 1][0], m, n)
+            _through_activation(rows, *leaving[index])
+            # a product is many times slower with its narrow factor on the right, here the features
+            slots[index][0].copy_((entering[index].flat.mT @ rows.flat).mT)
+            torch.sum(rows.value, -2, out=slots[index][1])
+            owned.append(rows)
+            below = rows.flat
         at_inputs: tuple[Tensor | None, ...] = (None, None)
         if any(ctx.needs_input_grad[:2]):
-            at_inputs = _through_features(g @ layers[0][0], entering[0], v, frequencies)
-            if ctx.head.c != 0.0:
-                both = zip(at_inputs, straight, strict=True)
-                at_inputs = tuple(found.add_(g, alpha=ctx.head.c) for found, g in both)
-        _buffers.give(*owned, *entering, *(z for z, _ in leaving))
+            rows = _Rows(below @ pieces[0][0], m)
+            at_u, at_v = _through_features(rows, entering[0].value, v, frequencies)
+            c = ctx.head.c
+            at_inputs = (at_u + c * g, at_v + c * g_tangents) if c else (at_u, at_v)
+        _buffers.give([*owned, *entering, *(z for z, _ in leaving)])
         return *at_inputs, None, gradient, None, None
 
 
-def _product(rows: Tensor, matrix: Tensor) -> Tensor:
+def _product(rows: Tensor, matrix: Tensor, m: int, n: int) -> _Rows:
     """rows @ matrix in recycled memory."""
-    out = _buffers.take((*rows.shape[:-1], matrix.shape[-1]), rows)
-    return torch.matmul(rows, matrix, out=out)
+    product = _buffers.take(rows, m, n, matrix.shape[-1])
+    torch.matmul(rows, matrix, out=product.flat)
+    return product
 
 
-def _tangents(rows: Tensor, m: int, n: int) -> Tensor:
-    """The rows (..., (1 + m) n, f) below the first n, as (..., m, n, f)."""
-    return rows.narrow(-2, n, m * n).view(*rows.shape[:-2], m, n, rows.shape[-1])
-
-
-def _features(u: Tensor, v: Tensor, frequencies: Tensor) -> Tensor:
-    """The rows φ(u) = [u, sin uW, cos uW] and ∂φ v = [v, vW cos uW, −vW sin uW], in recycled memory."""
+def _features(u: Tensor, v: Tensor, frequencies: Tensor) -> _Rows:
+    """φ(u) = [u, sin uW, cos uW] and ∂φ v = [v, vW cos uW, −vW sin uW], in recycled memory."""
     (d, size), (m, n) = frequencies.shape[-2:], v.shape[-3:-1]
-    rows = _buffers.take((*u.shape[:-2], (1 + m) * n, d + 2 * size), u)
-    plain, sine, cosine = rows.narrow(-2, 0, n).split_with_sizes([d, size, size], dim=-1)
+    rows = _buffers.take(u, m, n, d + 2 * size)
+    plain, sine, cosine = rows.value.split_with_sizes([d, size, size], dim=-1)
     plain.copy_(u)
     phase = u @ frequencies
     torch.sin(phase, out=sine)
     torch.cos(phase, out=cosine)
-    if m:
-        plain, along, against = _tangents(rows, m, n).split_with_sizes([d, size, size], dim=-1)
-        plain.copy_(v)
-        turn = v @ frequencies.unsqueeze(-3)
-        torch.mul(turn, cosine.unsqueeze(-3), out=along)
-        torch.mul(turn.neg_(), sine.unsqueeze(-3), out=against)
+    for direction, tangent in zip(v.unbind(-3), rows.tangents, strict=True):
+        plain, along, against = tangent.split_with_sizes([d, size, size], dim=-1)
+        plain.copy_(direction)
+        turn = direction @ frequencies
+        torch.mul(turn, cosine, out=along)
+        torch.mul(turn.neg_(), sine, out=against)
     return rows
 
 
-def _through_activation(g: Tensor, m: int, n: int, z: Tensor, slopes: Sequence[Tensor]) -> None:
+def _last(
+    rows: _Rows, matrix: Tensor, bias: Tensor, head: Affine, u: Tensor, v: Tensor
+) -> tuple[Tensor, Tensor]:
+    """k (A h + b) + c u and k A t + c v, in memory of their own."""
+    result = (rows.flat @ matrix.mT).unflatten(-2, (1 + len(rows.tangents), -1))
+    value, columns = result.select(-3, 0), result.narrow(-3, 1, len(rows.tangents))
+    value.add_(bias.unsqueeze(-2))
+    if head != Affine():
+        result.mul_(head.k)
+        value.add_(u, alpha=head.c)
+        columns.add_(v, alpha=head.c)
+    return value, columns
+
+
+def _through_activation(g: _Rows, z: _Rows, slopes: Sequence[Tensor]) -> None:
     """Turn g from [∂h', ∂t'] into [∂z, ∂ż] in place: ∂z = a' ∂h' + a'' Σ ż ∂t',  ∂ż = a' ∂t'."""
-    value = g.narrow(-2, 0, n).mul_(slopes[0])
-    if m:
-        tangents = _tangents(g, m, n)
-        (first, *others), (at_first, *at_others) = _tangents(z, m, n).unbind(-3), tangents.unbind(-3)
-        bend = first * at_first
-        for other, at_other in zip(others, at_others, strict=True):
-            bend.addcmul_(other, at_other)
-        value.addcmul_(slopes[1], bend)
-        tangents.mul_(slopes[0].unsqueeze(-3))
+    g.value.mul_(slopes[0])
+    for tangent, at_tangent in zip(z.tangents, g.tangents, strict=True):
+        g.value.addcmul_(slopes[1] * tangent, at_tangent)
+        at_tangent.mul_(slopes[0])
 
 
-def _through_features(g: Tensor, rows: Tensor, v: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+def _through_features(g: _Rows, features: Tensor, v: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
     """∂u and ∂v from the gradient at the feature rows."""
-    (d, size), (m, n) = frequencies.shape[-2:], v.shape[-3:-1]
-    _, sine, cosine = rows.narrow(-2, 0, n).split_with_sizes([d, size, size], dim=-1)
-    back = frequencies.mT
-    plain, at_sine, at_cosine = g.narrow(-2, 0, n).split_with_sizes([d, size, size], dim=-1)
+    d, size = frequencies.shape[-2:]
+    _, sine, cosine = features.split_with_sizes([d, size, size], dim=-1)
+    plain, at_sine, at_cosine = g.value.split_with_sizes([d, size, size], dim=-1)
     phase = at_sine * cosine - at_cosine * sine
-    sine, cosine, up = sine.unsqueeze(-3), cosine.unsqueeze(-3), back.unsqueeze(-3)
-    straight, at_sine, at_cosine = _tangents(g, m, n).split_with_sizes([d, size, size], dim=-1)
-    turn = v @ frequencies.unsqueeze(-3)
-    phase = phase - ((at_sine * sine + at_cosine * cosine) * turn).sum(-3)
-    return plain + phase @ back, straight + (at_sine * cosine - at_cosine * sine) @ up
+    at_v = torch.empty_like(v)
+    for index, (direction, tangent) in enumerate(zip(v.unbind(-3), g.tangents, strict=True)):
+        straight, at_sine, at_cosine = tangent.split_with_sizes([d, size, size], dim=-1)
+        phase = phase - (at_sine * sine + at_cosine * cosine) * (direction @ frequencies)
+        turn = at_sine * cosine - at_cosine * sine
+        at_v.select(-3, index).copy_(straight + turn @ frequencies.mT)
+    return plain + phase @ frequencies.mT, at_v
