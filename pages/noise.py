@@ -39,7 +39,7 @@ def room() -> None:
     with questions:
         stage.draw(request, result.at)
     text.show("What each weight looks at", **figure.words(result))
-    details(request, result.table(), text.name)
+    details(request, result.table, text.name)
 
 
 room()

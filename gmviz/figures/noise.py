@@ -1,5 +1,7 @@
 """Pictures of two densities under the same noise: where Fisher looks, its hump, and the KL under it."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -173,10 +175,11 @@ def _share(part: Tensor, whole: float) -> Tensor:
 def words(result: Result) -> dict[str, str]:
     """The numbers of the page's table of weightings, as text."""
     numbers = result.at(float(result.values[-1]))
-    shown = {name: f"{value:.4f}" for name, value in numbers.items() if name in ("sum", "clean_kl")}
-    shown |= {
-        name: f"{value:.3g}".replace("nan", "–")
-        for name, value in numbers.items()
-        if name.startswith(("total", "centre"))
-    }
-    return shown | {"difference": f"{numbers['difference']:.0e}"}
+    level = "σ" if result.request.along_variance else "σ/α"
+    shown = {name: f"{numbers[name]:.4f}" for name in ("sum", "clean_kl")}
+    for weighting in WEIGHTINGS:
+        total, centre = (numbers[f"{part}_{weighting.name}"] for part in ("total", "centre"))
+        shown[f"total_{weighting.name}"] = f"{total:.3g}"
+        shown[f"centre_{weighting.name}"] = f"{level} = {centre:.3g}" if total > 0 else "–"
+    digits = math.floor(math.log10(max(numbers["difference"], 1e-16)))
+    return shown | {"difference": f"$10^{{{digits}}}$"}

@@ -107,7 +107,10 @@ def test_against_variance_the_ordinate_is_fisher_itself() -> None:
 
 def test_the_words_of_the_page_are_the_numbers() -> None:
     text = words(run(Request()))
-    assert text["total_g2"] == "0.728"
+    assert (text["total_g2"], text["centre_one"]) == ("0.728", "σ = 1.65")
+    assert text["difference"] in ("$10^{-8}$", "$10^{-9}$")
+    assert words(run(Request(process=PRESERVING)))["centre_g2"] == "σ/α = 4.39"
+    assert words(run(Request(separation=0.0)))["centre_g2"] == "–"
     assert (text["sum"], text["clean_kl"]) == ("0.8317", "0.8317")
 
 
