@@ -16,11 +16,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gmviz.activations import ACTIVATIONS, Activation, derivatives
 from gmviz.checks import require
 from gmviz.knobs import check_knobs, choice, knob
 from gmviz.models import Model, Need
 from gmviz.quadrature import Grid
-from gmviz.stacked import ACTIVATIONS, Activation, Affine, Layers, stacked
+from gmviz.stacked import Affine, Layers, stacked
 
 N = TypeVar("N", bound="Network")
 
@@ -64,16 +65,6 @@ class Network(Model):
         u = (x - self.centre) / self.spread
         models = self.parameters.shape[:-1]
         return u.expand(*models, *u.shape[-2:]) if models else u
-
-    def _rows(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Features [φ; ∂φ v] stacked (*models, 1+m, n, f), then sin uW, cos uW, vW; v (*models, m, n, d)."""
-        phase, turn = u @ self.frequencies, v @ self.frequencies.unsqueeze(-3)
-        sine, cosine = torch.sin(phase), torch.cos(phase)
-        value = torch.cat([u, sine, cosine], dim=-1).unsqueeze(-3)
-        if v.shape[-3] == 0:
-            return value, sine, cosine, turn
-        tangents = torch.cat([v, turn * cosine.unsqueeze(-3), -turn * sine.unsqueeze(-3)], dim=-1)
-        return torch.cat([value, tangents], dim=-3), sine, cosine, turn
 
     def _directions(self, u: Tensor, directions: Tensor) -> Tensor:
         """The directions of the caller, (m, ..., n, d), as tangents of u: (*models, m, n, d)."""
@@ -133,51 +124,54 @@ class EnergyNet(Network):
     def jet(
         self, x: Float[Tensor, "... n d"], directions: Float[Tensor, "m ..."]
     ) -> tuple[Float[Tensor, "... n d"], Float[Tensor, "m ..."]]:
-        """∇log q and its Hessian along the directions: stacked rows go up through the layers and back down.
+        """∇log q and its Hessian along the directions: up through the layers and back down, with tangents.
 
-        Down, g = ∂F/∂h becomes Aᵀ(a' g), and its tangent Aᵀ(a' ġ + a'' ż g).
+        Up, h' = a(A h + b) and t' = a' ż, ż = A t; down, g = ∂F/∂h becomes Aᵀ(a' g), its tangent ġ becomes
+        Aᵀ(a' ġ + a'' ż g).
         """
         u = self._standardised(x)
         v = self._directions(u, directions)
-        rows, sine, cosine, turn = self._rows(u, v)
-        order = 2 if v.shape[-3] else 1
+        m = v.shape[-3]
+        phase, turn = u @ self.frequencies, v @ self.frequencies.unsqueeze(-3)
+        wave = torch.sin(phase), torch.cos(phase)
+        h = torch.cat([u, *wave], dim=-1)
+        t = torch.cat([v, turn * wave[1].unsqueeze(-3), -turn * wave[0].unsqueeze(-3)], dim=-1)
         *hidden, (last, _) = self.layers.split(self.parameters)
-        slopes = []
+        slopes, bends = [], []
         for matrix, bias in hidden:
-            z = _affine(rows, matrix, bias)
-            value, slope, *curvature = self.layers.activation.derivatives(z[..., 0, :, :], order)
-            tangents = z[..., 1:, :, :]
-            slopes.append(
-                (slope.unsqueeze(-3), curvature[0].unsqueeze(-3) * tangents if curvature else tangents)
-            )
-            rows = torch.cat([value.unsqueeze(-3), slopes[-1][0] * tangents], dim=-3)
-        down = last.expand(*u.shape[:-1], last.shape[-1]).unsqueeze(-3)
-        drift = torch.zeros_like(rows[..., 1:, :, :])
-        for (matrix, _), (slope, bend) in zip(reversed(hidden), reversed(slopes), strict=True):
-            both = torch.cat([slope * down, slope * drift + bend * down], dim=-3)
-            both = (both.flatten(-3, -2) @ matrix).unflatten(-2, both.shape[-3:-1])
-            down, drift = both[..., :1, :, :], both[..., 1:, :, :]
-        score, columns = self._through_features(down, drift, sine, cosine, turn)
+            z = h @ matrix.mT + bias.unsqueeze(-2)
+            h, slope, *curvature = derivatives(self.layers.activation, z, 2 if m else 1)
+            slopes.append(slope)
+            if m:
+                tangent = _rowwise(t, matrix.mT)
+                bends.append(curvature[0].unsqueeze(-3) * tangent)
+                t = slope.unsqueeze(-3) * tangent
+        g, drift = last.expand(h.shape), torch.zeros_like(t)
+        for (matrix, _), slope in zip(reversed(hidden), reversed(slopes), strict=True):
+            if m:
+                drift = _rowwise(slope.unsqueeze(-3) * drift + bends.pop() * g.unsqueeze(-3), matrix)
+            g = (slope * g) @ matrix
+        score, columns = self._through_features(g, drift, *wave, turn)
         return (score - u) / self.spread, ((columns - v) / self.spread).movedim(-3, 0)
 
     def _through_features(
-        self, down: Tensor, drift: Tensor, sine: Tensor, cosine: Tensor, turn: Tensor
+        self, g: Tensor, drift: Tensor, sine: Tensor, cosine: Tensor, turn: Tensor
     ) -> tuple[Tensor, Tensor]:
         """∇_u = g_u + (g_sin cos uW − g_cos sin uW) Wᵀ, and the tangent of that line."""
-        sizes = [self.dimension, sine.shape[-1], sine.shape[-1]]
-        g, g_sine, g_cosine = down.split(sizes, dim=-1)
+        sizes, back = [self.dimension, sine.shape[-1], sine.shape[-1]], self.frequencies.mT
+        plain, at_sine, at_cosine = g.split(sizes, dim=-1)
+        score = plain + (at_sine * cosine - at_cosine * sine) @ back
+        if turn.shape[-3] == 0:
+            return score, drift.narrow(-1, 0, self.dimension)
         t, t_sine, t_cosine = drift.split(sizes, dim=-1)
-        sine, cosine = sine.unsqueeze(-3), cosine.unsqueeze(-3)
-        back = self.frequencies.mT.unsqueeze(-3)
-        score = g + (g_sine * cosine - g_cosine * sine) @ back
-        bent = t_sine * cosine - t_cosine * sine - (g_sine * sine + g_cosine * cosine) * turn
-        return score[..., 0, :, :], t + bent @ back
+        across = (at_sine * sine + at_cosine * cosine).unsqueeze(-3)
+        bent = t_sine * cosine.unsqueeze(-3) - t_cosine * sine.unsqueeze(-3) - across * turn
+        return score, t + _rowwise(bent, back)
 
 
-def _affine(rows: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
-    """A h + b on the value row, A t on the tangents."""
-    z = (rows.flatten(-3, -2) @ matrix.mT).unflatten(-2, rows.shape[-3:-1])
-    return torch.cat([z[..., :1, :, :] + bias[..., None, None, :], z[..., 1:, :, :]], dim=-3)
+def _rowwise(tangents: Tensor, matrix: Tensor) -> Tensor:
+    """(..., m, n, f) @ matrix in one product."""
+    return (tangents.flatten(-3, -2) @ matrix).unflatten(-2, tangents.shape[-3:-1])
 
 
 class Head(Enum):

@@ -9,7 +9,6 @@ differentiation would meet the tangents as a second graph to differentiate; here
 """
 
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,64 +19,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gmviz.activations import ACTIVATIONS as ACTIVATIONS
+from gmviz.activations import Activation
 from gmviz.checks import require
-
-
-@dataclass(frozen=True)
-class Activation(ABC):
-    """A smooth function a of one variable, applied to every unit; ISM needs a', its training a''."""
-
-    name: str
-
-    @abstractmethod
-    def derivatives(self, z: Tensor, order: int) -> tuple[Tensor, ...]:
-        """a(z), a'(z), ... up to `order` (at most 2), each of the shape of z."""
-
-
-@dataclass(frozen=True)
-class SiLU(Activation):
-    """a(z) = z σ(z), the logistic-weighted identity (Elfwing, Uchibe, Doya 2018)."""
-
-    def derivatives(self, z: Tensor, order: int) -> tuple[Tensor, ...]:
-        """a' = σ + a (1 − σ),  a'' = (1 − σ)(2a' − a)."""
-        gate = torch.sigmoid(z)
-        value = z * gate
-        if order == 0:
-            return (value,)
-        rest = 1 - gate
-        slope = torch.addcmul(gate, value, rest)
-        if order == 1:
-            return value, slope
-        return value, slope, torch.lerp(value, slope, 2.0) * rest  # value + 2(slope − value) = 2a' − a
-
-
-@dataclass(frozen=True)
-class Tanh(Activation):
-    """a(z) = tanh z."""
-
-    def derivatives(self, z: Tensor, order: int) -> tuple[Tensor, ...]:
-        """a' = 1 − a²,  a'' = −2 a a'."""
-        value = torch.tanh(z)
-        if order == 0:
-            return (value,)
-        slope = 1 - value * value
-        return (value, slope) if order == 1 else (value, slope, -2 * value * slope)
-
-
-@dataclass(frozen=True)
-class Softplus(Activation):
-    """a(z) = log(1 + exp z)."""
-
-    def derivatives(self, z: Tensor, order: int) -> tuple[Tensor, ...]:
-        """a' = σ(z),  a'' = σ (1 − σ)."""
-        value = torch.logaddexp(z, torch.zeros((), dtype=z.dtype, device=z.device))
-        if order == 0:
-            return (value,)
-        slope = torch.sigmoid(z)
-        return (value, slope) if order == 1 else (value, slope, slope * (1 - slope))
-
-
-ACTIVATIONS = (SiLU("SiLU"), Tanh("tanh"), Softplus("softplus"))
 
 
 @dataclass(frozen=True)

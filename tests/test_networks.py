@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
+from gmviz.activations import ACTIVATIONS
 from gmviz.densities import GaussianMixture
 from gmviz.models import ExactDensity, ExactScore, Need, axes_like
 from gmviz.networks import Architecture, Head
 from gmviz.quadrature import Grid
-from gmviz.stacked import ACTIVATIONS
 from tests.test_stacked import plain
 
 CENTRE = torch.tensor([0.3, -1.0], dtype=torch.float64)

@@ -5,12 +5,20 @@ import math
 import pytest
 import torch
 
-from gmviz.stacked import ACTIVATIONS, Layers, stacked
+from gmviz.activations import ACTIVATIONS, derivatives
+from gmviz.stacked import Layers, stacked
 
 SIMPLE = {
     "SiLU": torch.nn.functional.silu,
     "tanh": torch.tanh,
     "softplus": lambda z: torch.logaddexp(z, 0 * z),
+}
+
+
+PLAIN = {  # in operations whose every derivative autograd knows exactly
+    "SiLU": lambda z: z * torch.sigmoid(z),
+    "tanh": torch.tanh,
+    "softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),
 }
 
 
@@ -87,11 +95,21 @@ def test_a_second_derivative_is_refused_not_wrong(generator):
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
 def test_activation_derivatives_equal_autograd(activation):
     z = torch.linspace(-30, 30, 401, dtype=torch.float64, requires_grad=True)
-    value, slope, curvature = activation.derivatives(z, 2)
-    expected = torch.autograd.grad(value.sum(), z, create_graph=True)[0]
-    bent = torch.autograd.grad(expected.sum(), z)[0]
-    torch.testing.assert_close(slope, expected, rtol=0, atol=1e-12)
-    torch.testing.assert_close(curvature, bent, rtol=0, atol=1e-12)
+    expected = PLAIN[activation.name](z)
+    for order, each in enumerate(activation.derivatives(z, 3)):
+        assert len(activation.derivatives(z, order)) == order + 1
+        torch.testing.assert_close(each, expected, rtol=0, atol=1e-12)
+        expected = torch.autograd.grad(expected.sum(), z, create_graph=True)[0]
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
+def test_derivatives_as_one_node_have_the_gradient_of_the_formulas(generator, activation, order):
+    z = torch.randn(50, dtype=torch.float64, generator=generator, requires_grad=True)
+    weights = torch.randn(order + 1, 50, dtype=torch.float64, generator=generator)
+    pairs = (derivatives(activation, z, order), activation.derivatives(z, order))
+    one, other = (torch.autograd.grad((weights * torch.stack(each)).sum(), z)[0] for each in pairs)
+    torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
 
 
 def test_first_parameters_have_unit_gain(generator):
