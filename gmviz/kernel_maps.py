@@ -14,11 +14,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gmviz.checks import require
-from gmviz.quadrature import CHUNK
 
+CHUNK = 16 * 2**20  # bytes of the factors of a block of σ
 LOST = 1e-280  # below it the terms of a sum may have underflowed
 NEAREST = 16  # points whose kernels are summed where the sum underflows
 NEGLIGIBLE = math.log(1e-15)
+DEEPEST = -690.0  # exponentials below it are 0 to every sum, and ten times slower
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +65,14 @@ def kernel_maps(
     centre = points.double().mean(0)
     data = points.double() - centre
     grid = _Grid(data, xs.double() - centre[0], ys.double() - centre[1])
-    size = max(1, CHUNK // (16 * len(data) * (len(xs) + len(ys))))
-    parts = [grid.evaluate(block) for block in sigmas.double().split(size)]
-    log_sum, mean = (torch.cat(each) for each in zip(*parts, strict=True))
-    log_peak = -math.log(len(data)) - (2 * math.pi * sigmas.double().square()).log()
+    sigmas = sigmas.double()
+    # Filled in place: results kept between large intermediates would scatter the heap.
+    log_sum = data.new_empty(len(sigmas), len(ys), len(xs))
+    mean = data.new_empty(*log_sum.shape, 2)
+    for block in torch.arange(len(sigmas)).split(max(1, CHUNK // (16 * len(data) * (len(xs) + len(ys))))):
+        t = slice(int(block[0]), int(block[-1]) + 1)
+        log_sum[t], mean[t] = grid.evaluate(sigmas[t])
+    log_peak = -math.log(len(data)) - (2 * math.pi * sigmas.square()).log()
     return KernelMaps(xs, ys, sigmas, log_sum + log_peak[:, None, None], mean + centre)
 
 
@@ -91,13 +96,17 @@ class _Grid:
         """The nearest points of every node, nearest first: squared distances and indices."""
         across, up = self.squares
         k = min(NEAREST, len(self.points))
-        rows = [(across + row).topk(k, largest=False) for row in up]
-        return torch.stack([row.values for row in rows]), torch.stack([row.indices for row in rows])
+        squared = across.new_empty(len(up), len(across), k)
+        index = torch.empty(squared.shape, dtype=torch.long)
+        apart = torch.empty_like(across)  # one for all rows: a new one per row would scatter the heap
+        for row, *found in zip(up, squared, index, strict=True):
+            torch.topk(torch.add(across, row, out=apart), k, largest=False, out=tuple(found))
+        return squared, index
 
     def evaluate(self, sigmas: Float[Tensor, "t"]) -> tuple[Float[Tensor, "t H W"], Float[Tensor, "t H W 2"]]:
         """log Σ_b exp(−|x − x_b|²/2σ²) and D(x) for every node x and every σ."""
         sharpness = (0.5 / sigmas.square())[:, None, None]
-        across, up = (torch.exp(-sharpness * each) for each in self.squares)
+        across, up = ((-sharpness * each).clamp_(min=DEEPEST).exp_() for each in self.squares)
         total = up @ across.mT
         x, y = self.points.T
         mean = torch.stack([up @ (across * x).mT, (up * y) @ across.mT], dim=-1) / total[..., None]
@@ -132,9 +141,10 @@ def _weighted(
 ) -> tuple[Float[Tensor, "m"], Float[Tensor, "m 2"]]:
     """log Σ exp and the mean of the points (k, 2) or (m, k, 2) under softmax."""
     peak = exponents.amax(-1, keepdim=True)
-    weights = (exponents - peak).exp()
+    weights = (exponents - peak).clamp_(min=DEEPEST).exp_()
     total = weights.sum(-1, keepdim=True)
-    return (peak + total.log()).squeeze(-1), (weights[:, None] @ points).squeeze(-2) / total
+    mean = torch.stack([(weights * column).sum(-1) for column in points.unbind(-1)], dim=-1) / total
+    return (peak + total.log()).squeeze(-1), mean
 
 
 def _check(points: Tensor, xs: Tensor, ys: Tensor, sigmas: Tensor) -> None:

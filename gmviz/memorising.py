@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-CHUNK = 2**20  # bytes of one matrix of weights: it stays in the processor's cache
+CHUNK = 2**21  # bytes of one matrix of weights: it stays in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,15 +32,26 @@ def recall(
     −|x + σz − x_b|²/2σ² is, but for a constant, −|x − x_b|²/2σ² + z·(x_b − x)/σ: distances and products are
     taken once for all σ, in double precision; the weights are in single precision, good to 1e-5.
     """
+    columns = data.float().T.contiguous()
+    size = max(1, CHUNK // (4 * len(data)))
     parts = []
-    for base, noise in zip(*(each.split(max(1, CHUNK // (4 * len(data)))) for each in (x, z)), strict=True):
-        squared = (base[:, None] - data).square().sum(-1)
+    for base, noise in zip(x.split(size), z.split(size), strict=True):
+        squared = squared_distances(base, data)
         away = (squared - squared.amin(-1, keepdim=True)).float()
         along = (noise @ data.T - (noise * base).sum(-1, keepdim=True)).float()
         weights = (torch.softmax(along / s - away * (0.5 / s**2), dim=-1) for s in sigmas.tolist())
-        parts.append([(w @ data.float(), w.amax(-1)) for w in weights])
+        # One product per column: two columns at once are five times slower.
+        parts.append([(torch.stack([w @ c for c in columns], dim=-1), w.amax(-1)) for w in weights])
     means, largest = (
         torch.stack([torch.cat([part[t][k] for part in parts]) for t in range(len(sigmas))]) for k in (0, 1)
     )
     scale = sigmas[:, None, None]
     return Recall((means.double() - x) / scale.square() - z / scale, largest.double())
+
+
+def squared_distances(x: Float[Tensor, "m d"], y: Float[Tensor, "n d"]) -> Float[Tensor, "m n"]:
+    """|x_i − y_j|², coordinate by coordinate: what is small stays exact."""
+    total = x.new_zeros(len(x), len(y))
+    for a, b in zip(x.T, y.T, strict=True):
+        total += (a[:, None] - b).square_()
+    return total

@@ -11,5 +11,9 @@ def nearest_point(
     """The squared distance to the nearest point, and its index (the lowest among equals)."""
     across = (xs[:, None] - points[:, 0]).square()
     up = (ys[:, None] - points[:, 1]).square()
-    rows = [(across + row).min(-1) for row in up]
-    return torch.stack([row.values for row in rows]), torch.stack([row.indices for row in rows])
+    squared = across.new_empty(len(up), len(across))
+    index = torch.empty(squared.shape, dtype=torch.long)
+    apart = torch.empty_like(across)  # one for all rows: a new one per row would scatter the heap
+    for row, *found in zip(up, squared, index, strict=True):
+        torch.min(torch.add(across, row, out=apart), dim=-1, out=tuple(found))
+    return squared, index

@@ -21,7 +21,8 @@ def room() -> None:
     controls = Controls(text.name, experiment.Request, experiment.SCENES)
     stage = Stage(controls, experiment.SCENES)
     notice(controls.refused)
-    fields, button = st.columns([3, 1], vertical_alignment="bottom")
+    with st.container(key="controls_points"):
+        fields, button = st.columns([3, 1], vertical_alignment="bottom")
     with fields:
         controls.row(("data", "n", "show"))
     set_sigma = button.button("Set σ by leave-one-out", width="stretch")
@@ -32,7 +33,7 @@ def room() -> None:
         controls.row(("reference", "probes", "normaliser", "seed"), options={"reference": allowed})
     with picture, explained():
         request = controls.request()
-        controls.write_link(request, stage.scene)
+        controls.write_link(request, stage.asked(request))
         result = cached(experiment.run, request)
         at = stage.at(request)
         if set_sigma and result.best_sigma is not None:
@@ -44,11 +45,11 @@ def room() -> None:
             key="points_player",
             at=at,
             veiled=stage.veiled(request),
-            link=controls.link(request, stage.scene),
+            link=controls.link(request, stage.asked(request)),
         )
     with questions:
         stage.draw(request, result.at)
-    details(request, result.table(), text.name)
+    details(request, result.table, text.name, hidden=stage.veiled(request))
 
 
 room()

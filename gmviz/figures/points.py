@@ -31,20 +31,23 @@ from gmviz.figures.animation import (
 from gmviz.figures.palette import (
     ERROR,
     FISHER,
+    FRAME,
     INK,
     KL,
     MUTED,
     P_DENSITY,
+    PAPER,
     Q_DENSITY,
     Colour,
     P,
     Q,
+    Ramp,
 )
 
 AXIS = Axis("noise", "", SIGMAS.numpy(), "σ", log=True)
 DECADES = (-4.0, 2.0)  # powers of ten of the error that are told apart
 SATURATION = 2.0  # score, in 1/length, at which an arrow has half its full length
-GOLDEN = 0.6180339887  # multiples of it, modulo 1, stay far apart
+TINTS = Ramp("tints", low=PAPER, high=FRAME)
 UNIT = "1/length²"
 
 
@@ -52,9 +55,9 @@ def animation(result: Result) -> Animation:
     """The panels of what is shown; A, B and the share memorised as tracks."""
     show = result.request.show
     if result.voronoi is not None:
-        panels = voronoi(result, result.voronoi)
+        panels = (*voronoi(result, result.voronoi), error(result))
     elif show is LIKELIHOOD:
-        panels = (blurred(result), likelihoods(result))
+        panels = (blurred(result), error(result), likelihoods(result))
     else:
         panels = (blurred(result), true(result), error(result))
     return Animation(AXIS, panels, tracks(result), poster=poster(result), log_tracks=True)
@@ -99,14 +102,14 @@ def error(result: Result) -> Panel:
 
 
 def voronoi(result: Result, picture: Voronoi) -> tuple[Panel, ...]:
-    """Which point is nearest, and how much of the weight the largest has."""
-    tint = (picture.glass.double() * GOLDEN).remainder(1.0)[None].numpy()
-    glass = Heatmap(tint, ERROR, (0.0, 2.5), "", "tint", bits=8)
-    largest = Heatmap(picture.largest.numpy(), Q_DENSITY, (0.0, 1.0), "", "largest weight", bits=8)
+    """Which point is nearest, and what all the others weigh in the denoiser."""
+    last = max(1.0, result.request.n - 1.0)
+    nearest = Heatmap(picture.nearest[None].numpy(), TINTS, (0.0, last), "", "nearest point no.", bits=8)
+    shared = Heatmap(picture.shared.numpy(), Q_DENSITY, (0.0, 1.0), "", "1 − largest weight", bits=8)
     arrows = _arrows(result, result.pull, Q)
     return (
-        _plane(result, "The nearest point", "arrows end at the denoiser", glass, _data(result), arrows),
-        _plane(result, "The largest weight", "1: drawn to a single point", largest, _data(result)),
+        _plane(result, "The nearest point", "arrows end at the denoiser", nearest, _data(result), arrows),
+        _plane(result, "Weight of all others", "0: drawn to a single point", shared, _data(result)),
     )
 
 
@@ -120,7 +123,7 @@ def likelihoods(result: Result) -> Panel:
         best = result.leave_one_out[result.best]
         low = min(low, float(best)) - 2.0
         mark = torch.stack([along[result.best], best])[None, None].numpy()
-        layers += (Points(mark, KL, 6.0, (f"σ = {result.best_sigma:.2g}",), label="best"),)
+        layers += (Points(mark, KL, 6.0, label=f"best, σ = {result.best_sigma:.2g}"),)
     extent = (float(along[0]), float(along[-1]), low, high + 0.1 * (high - low))
     title = "Which σ do the points choose?"
     return Panel(title, extent, layers, "mean log-likelihood of a point", "log₁₀ σ", "nats", equal=False)
@@ -135,10 +138,12 @@ def _curve(name: str, values: Tensor, colour: Colour, dashed: bool = False) -> t
 def tracks(result: Result) -> tuple[Track, ...]:
     """A, B with what n = ∞ would leave of it, the share memorised; the mass where it is not 1."""
     errors = result.errors
-    found = [_track("Error to noised truth", "A", errors.sampling, FISHER, UNIT)]
+    found = [_track("A, blurred law", "A", errors.sampling, FISHER, UNIT)]
     if errors.clean is not None and errors.bias is not None:
-        found.append(_track("Error to clean truth", "B", errors.clean, P, UNIT))
-        bias = errors.bias.value.numpy()
+        found.append(_track("B, clean law", "B", errors.clean, P, UNIT))
+        # Where it is a negligible part of B, it would only stretch the chart.
+        part = errors.bias.value > 0.01 * errors.clean.value
+        bias = errors.bias.value.where(part, torch.tensor(math.inf)).numpy()
         found.append(Track("B for n = ∞", "B, n = ∞", bias, MUTED, unit=UNIT, dashed=True, numeral=False))
     share = Average(100 * errors.remembered.value, 100 * errors.remembered.error)
     found.append(_track("Memorised", "%", share, Q, "% of noisy points"))
