@@ -136,7 +136,7 @@ def _track(result: Result, side: Side, label: str, values: Tensor, unit: str) ->
     own = colour(side.kind)
     mark: Literal["round", "diamond"] = "diamond" if own is FISHER else "round"
     dashed = side is result.right and own is colour(result.left.kind)
-    return Track(label, side.kind.short, _array(values.clamp(min=SMALLEST)), own, mark, unit, dashed)
+    return Track(label, side.kind.short, _array(values.clamp(min=0.0)), own, mark, unit, dashed)
 
 
 def rows(fits: tuple[Fit, ...], result: Result) -> list[dict[str, str]]:
