@@ -15,5 +15,4 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state=230,
 )
-boot()
-run_page()
+run_page(boot())

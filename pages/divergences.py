@@ -19,7 +19,7 @@ FOLDED = ("view", "separation", "rotation", "noise", "offset")
 
 @st.fragment(key="divergences")
 def room() -> None:
-    controls = Controls(text.name, experiment.Request, experiment.SCENES)
+    controls = Controls(text.name, experiment.Request, experiment.SCENES, {"pair": experiment.starts})
     stage = Stage(controls, experiment.SCENES)
     notice(controls.refused)
     pair, moves = controls.value("pair"), controls.value("moves")
@@ -27,7 +27,6 @@ def room() -> None:
     controls.row(
         [field for field in VISIBLE if field in acting],
         options={"moves": experiment.moves_of(pair)},
-        then={"pair": experiment.starts},
     )
     picture = st.container()
     questions = st.container()
@@ -37,25 +36,26 @@ def room() -> None:
         controls.row(experiment.SHIFTS[4:])
     with picture, explained():
         request = controls.request()
-        controls.write_link(request, stage.scene)
+        controls.write_link(request, stage.asked(request))
         draw = figure.maps if request.view is experiment.MAPS else figure.gradients
         if controls.dragged is None:
             result = cached(experiment.run, request)
+            st.session_state["divergences_window"] = result.window
             animation = cached(draw, result)
         else:
-            result = experiment.draft(request, controls.dragged)
+            result = experiment.draft(request, controls.dragged, st.session_state["divergences_window"])
             animation = draw(result)
         player(
             animation,
             key="divergences_player",
             at=stage.at(request),
             veiled=stage.veiled(request),
-            link=controls.link(request, stage.scene),
+            link=controls.link(request, stage.asked(request)),
             on_moved=lambda moved: controls.follow(moved, experiment.dragged(request, moved.at, moved)),
         )
     with questions:
         stage.draw(request, result.at)
-    details(request, result.table, text.name)
+    details(request, result.table, text.name, hidden=stage.veiled(request))
 
 
 room()

@@ -18,14 +18,13 @@ text = open_page(__file__)
 
 @st.fragment(key="landscapes")
 def room() -> None:
-    controls = Controls(text.name, experiment.Request, experiment.SCENES)
+    controls = Controls(text.name, experiment.Request, experiment.SCENES, {"family": experiment.starts})
     stage = Stage(controls, experiment.SCENES)
     notice(controls.refused)
     family = controls.value("family")
     controls.row(
         ("family", "left", "right", "moves"),
         options={"moves": experiment.sweeps_of(family)},
-        then={"family": experiment.starts},
     )
     picture, questions = st.container(), st.container()
     with st.expander("More controls", icon=":material/tune:"):
@@ -33,14 +32,14 @@ def room() -> None:
         controls.row(experiment.acting(controls.value("family"), controls.value("moves")))
     with picture, explained():
         request = controls.request()
-        controls.write_link(request, stage.scene)
+        controls.write_link(request, stage.asked(request))
         result = cached(experiment.run, request)
         player(
             cached(figure.animation, result),
             key="landscapes_player",
             at=stage.at(request),
             veiled=stage.veiled(request),
-            link=controls.link(request, stage.scene),
+            link=controls.link(request, stage.asked(request)),
             on_moved=lambda moved: controls.set(experiment.dragged(moved, result.family)),
         )
     with questions:
@@ -51,7 +50,7 @@ def room() -> None:
         from gmviz.figures.surfaces import surfaces  # 5 MB that only this picture needs
 
         st.plotly_chart(surfaces(result, 0), width="stretch", key="landscapes_3d")
-    details(request, result.table, text.name)
+    details(request, result.table, text.name, hidden=stage.veiled(request))
 
 
 room()

@@ -23,22 +23,27 @@ def room() -> None:
     controls.row(experiment.acting(controls.value("view")))
     with explained():
         request = controls.request()
-        controls.write_link(request, stage.scene)
-        result = cached(experiment.run, request)
+        controls.write_link(request, stage.asked(request))
+        if controls.dragged is None:
+            result = cached(experiment.run, request)
+            animation = cached(figure.animation, result)
+        else:
+            result = experiment.run(request)
+            animation = figure.animation(result)
         player(
-            cached(figure.animation, result),
+            animation,
             key="local_variance_player",
             at=stage.at(request),
             veiled=stage.veiled(request),
-            link=controls.link(request, stage.scene),
+            link=controls.link(request, stage.asked(request)),
             on_moved=lambda moved: controls.follow(moved, experiment.dragged(moved)),
         )
     stage.draw(request, result.at)
-    details(request, result.table, text.name)
+    details(request, result.table, text.name, hidden=stage.veiled(request))
 
 
 room()
 text.show("Formula")
 text.show("What to notice")
-text.show("Method", step=f"{experiment.FINE:g}")
+text.show("Method", step=f"{experiment.FINE:g}", coarse=f"{2 * experiment.FINE:g}")
 neighbours(text.name)

@@ -27,19 +27,19 @@ def room() -> None:
         controls.row(experiment.acting(controls.value("process")))
     with picture, explained():
         request = controls.request()
-        controls.write_link(request, stage.scene)
+        controls.write_link(request, stage.asked(request))
         result = cached(experiment.run, request)
         player(
             cached(figure.animation, result),
             key="noise_player",
             at=stage.at(request),
             veiled=stage.veiled(request),
-            link=controls.link(request, stage.scene),
+            link=controls.link(request, stage.asked(request)),
         )
     with questions:
         stage.draw(request, result.at)
     text.show("What each weight looks at", **figure.words(result))
-    details(request, result.table, text.name)
+    details(request, result.table, text.name, hidden=stage.veiled(request))
 
 
 room()

@@ -12,6 +12,7 @@ from gmviz.ui.messages import explained, notice
 from gmviz.ui.navigation import neighbours, open_page
 from gmviz.ui.player import player
 from gmviz.ui.scenes import Stage
+from gmviz.ui.verdicts import verdicts
 
 text = open_page(__file__)
 
@@ -32,7 +33,7 @@ def room() -> None:
             controls.row(fields)
     with picture, explained():
         request = controls.request()
-        controls.write_link(request, stage.scene)
+        controls.write_link(request, stage.asked(request))
         result = experiment.run(request, cached)
         for sentence in result.faults():
             st.warning(sentence, icon=":material/warning:")
@@ -41,20 +42,12 @@ def room() -> None:
             key="samplers_player",
             at=stage.at(request),
             veiled=stage.veiled(request),
-            link=controls.link(request, stage.scene),
+            link=controls.link(request, stage.asked(request)),
         )
     with questions:
         stage.draw(request, result.at)
-    judged = st.expander(
-        "Who got there, at what cost?",
-        icon=":material/leaderboard:",
-        key="samplers_judged",
-        on_change="rerun",
-    )
-    if judged.open:
-        judged.table(figure.verdicts(result))
-        judged.markdown(text.sections["Judged"])
-    details(request, result.table, text.name)
+    verdicts(result, text.sections["Judged"])
+    details(request, result.table, text.name, hidden=stage.veiled(request))
 
 
 room()

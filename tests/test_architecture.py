@@ -18,6 +18,7 @@ ORDER = (
     {
         *("schedules", "datasets", "strokes", "divergences", "local_variance", "variance_map", "noising"),
         *("models", "score_models", "stacked", "networks", "projections", "score_table", "plane_maps"),
+        *("noise_networks",),
         *("kernel_maps", "leave_one_out", "memorising", "nearest_point"),
         *("legendre", "noise_paths", "weightings", "families", "landscapes", "quartic", "descent"),
     },

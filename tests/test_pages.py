@@ -52,3 +52,40 @@ def test_every_choice_ends_in_a_picture(path):
             app.selectbox(key=box.key).select(option).run()
             assert not app.exception, (box.key, option, app.exception)
             assert app.get("bidi_component"), (box.key, option)
+
+
+def test_a_link_to_a_pair_shows_the_pair_as_it_is_named():
+    app = opened("divergences", pair="blobs")
+    assert app.slider(key="divergences_weight_p").value == 0.5
+    assert app.slider(key="divergences_weight_q").value == 0.6
+    app = opened("divergences", pair="blobs", weight_p="0.7")
+    assert app.slider(key="divergences_weight_p").value == 0.7
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"width": "99"}, "width must be a number from 0.4 to 2.5, got '99'"),
+        ({"width": "nan"}, "width must be a number"),
+        ({"pair": "cats"}, "pair must be one of far, comb, blobs, cigar, got 'cats'"),
+        ({"pair": "comb", "moves": "weight_q"}, "moves must be one of"),
+        ({"scene": "nowhere"}, "scene must be one of far, comb, missed, hallucinated, got 'nowhere'"),
+        ({"at": "soon"}, "at must be a number"),
+        ({"breadth": "1"}, "breadth is no setting of this page"),
+    ],
+)
+def test_what_a_link_cannot_have_is_named_and_a_picture_is_there(query, words):
+    app = opened("divergences", **query)
+    assert words in app.warning[0].value
+    assert len(app.get("bidi_component")) == 1
+
+
+def test_a_scene_hides_its_numbers_until_it_is_answered():
+    app = opened("divergences", scene="far")
+    assert [button.label for button in app.button][:3] == ["0.8", "0.1", "under 0.001"]
+    assert not app.expander[-1].label.startswith("Details")
+    app.button(key="divergences_option_2").click().run()
+    assert "0.8317 nats" in app.markdown[1].value or any("0.8317 nats" in each.value for each in app.markdown)
+    assert app.expander[-1].label.startswith("Details")
+    app.button(key="divergences_reset").click().run()
+    assert not any("0.8317 nats" in each.value for each in app.markdown)

@@ -35,7 +35,6 @@ NUMBERS = {
     "half_variance": half_variance_log_ratio,
     "f2": f2,
 }
-STEPS = 41
 BOX = 7.0  # standard deviations integrated around every centre: 3e-12 of the mass lies outside
 QUADRATURE_NODES = 16_000
 TOGETHER = 7  # values of a sweep that share a quadrature grid
@@ -43,7 +42,7 @@ TOGETHER = 7  # values of a sweep that share a quadrature grid
 
 @dataclass(frozen=True)
 class Move:
-    """A setting that the animation sweeps, in `STEPS` values from `start` to `stop`."""
+    """A setting that the animation sweeps, in `steps` values from `start` to `stop`."""
 
     name: str
     label: str
@@ -51,20 +50,23 @@ class Move:
     unit: str
     start: float
     stop: float
+    steps: int = 41
     log: bool = False
 
     @property
     def values(self) -> Float[Tensor, "t"]:
         """The swept values, evenly spaced (in their logarithm when `log`)."""
         if self.log:
-            return torch.logspace(math.log10(self.start), math.log10(self.stop), STEPS, dtype=torch.float64)
-        return torch.linspace(self.start, self.stop, STEPS, dtype=torch.float64)
+            return torch.logspace(
+                math.log10(self.start), math.log10(self.stop), self.steps, dtype=torch.float64
+            )
+        return torch.linspace(self.start, self.stop, self.steps, dtype=torch.float64)
 
 
 SEPARATION = Move("separation", "separation", "D", "", 2.0, 10.0)
 WEIGHT = Move("weight_q", "weight of q's left mode", "w", "", 0.02, 0.98)
 WIDTH = Move("width", "width of q", "s", "×", 0.5, 2.0, log=True)
-ROTATION = Move("rotation", "rotation of q", "θ", "°", 0.0, 180.0)
+ROTATION = Move("rotation", "rotation of q", "θ", "°", 0.0, 90.0, steps=37)
 NOISE = Move("noise", "noise on both", "σ", "", 0.0, 5.0)
 MOVES = (SEPARATION, WEIGHT, WIDTH, ROTATION, NOISE)
 
@@ -75,7 +77,7 @@ GRADIENTS = Option("gradients", "Gradients and further divergences")
 
 def _shift(name: str) -> Any:
     density, which, axis = name.split("_")
-    return knob(0.0, -6.0, 6.0, 0.05, label=f"{density}, {which} centre, shift {axis}")
+    return knob(0.0, -6.0, 6.0, 0.01, label=f"{density}, {which} centre, shift {axis}")
 
 
 @dataclass(frozen=True)
@@ -116,30 +118,39 @@ class Request:
 
 
 def moves_of(pair: Preset) -> tuple[Move, ...]:
-    """What can move for a pair: the weight of a mode only where the pair has such a control."""
+    """What can move for a pair, the telling one first: weights and separation only where there are modes."""
+    if pair.centred:
+        return (ROTATION, WIDTH, NOISE)
     return MOVES if pair.weighted else tuple(move for move in MOVES if move is not WEIGHT)
 
 
 def acting(pair: Preset, moves: Move) -> set[str]:
     """The fields that act now: not the swept one, and weights only where the pair has them."""
     idle = {moves.name} | (set() if pair.weighted else {"weight_p", "weight_q"})
+    idle |= {"separation"} if pair.centred else set()
     return {each.name for each, _ in controls_of(Request)} - idle
 
 
-def starts(pair: Preset) -> dict[str, float]:
-    """The settings that show a pair as it is meant, all shifts undone."""
+def starts(pair: Preset) -> dict[str, Any]:
+    """The settings that show a pair as it is meant, what moves included, all shifts undone."""
     settings = {"separation": 8.0, "rotation": 0.0, "noise": 0.0, "offset": 0.0} | dict.fromkeys(SHIFTS, 0.0)
-    return settings | dict(pair.starts)
+    return settings | {"moves": moves_of(pair)[0]} | dict(pair.starts)
+
+
+HANDLES = {
+    f"{which} centre of {density}": f"{density}_{which}" for density in "pq" for which in ("first", "last")
+}
 
 
 def dragged(request: Request, at: float, moved: Mapping[str, tuple[float, float]]) -> dict[str, float]:
     """The shifts that put centres, dragged while the swept value was `at`, where they were dropped.
 
-    `moved` holds places by handle: p_first, p_last, q_first, q_last. Shifts are held within their range.
+    `moved` holds places by the names of `HANDLES`. Shifts are held within their range.
     """
     p, q = _pair(request, torch.tensor([at], dtype=torch.float64))
     shifts = {}
-    for name, place in moved.items():
+    for handle, place in moved.items():
+        name = HANDLES[handle]
         density, which = name.split("_")
         now = (p if density == "p" else q).means[0, 0 if which == "first" else -1].tolist()
         for axis, want, have in zip("xy", place, now, strict=True):
@@ -197,18 +208,19 @@ def _components(name: str, vector: Estimate) -> dict[str, Estimate]:
 
 def run(request: Request) -> Result:
     """Sweep the pair along `request.moves`: all numbers and all maps, each in one batched call."""
-    return _swept(request, request.moves.values, QUADRATURE_NODES)
-
-
-def draft(request: Request, at: float) -> Result:
-    """The same while a finger drags: maps of the swept value `at` only, numbers on a coarser grid."""
-    return _swept(request, torch.tensor([at], dtype=torch.float64), nodes=1)
-
-
-def _swept(request: Request, shown: Float[Tensor, "s"], nodes: int) -> Result:
-    """Maps of the swept values `shown`, numbers of all."""
     values = request.moves.values
-    window = Window.around(*_pair(request, values))
+    return _swept(request, values, values, Window.around(*_pair(request, values)), QUADRATURE_NODES)
+
+
+def draft(request: Request, at: float, window: Window) -> Result:
+    """The same while a finger drags: a map at the swept value `at` only, every fifth number, one window."""
+    held = torch.tensor([at], dtype=torch.float64)
+    values = torch.cat([request.moves.values[::5], held]).unique()
+    return _swept(request, values, held, window, nodes=1)
+
+
+def _swept(request: Request, values: Tensor, shown: Tensor, window: Window, nodes: int) -> Result:
+    """Numbers of the swept `values`, maps of those `shown`."""
     p, q = _pair(request, shown)
     ratio = LogRatio.of(p.to(torch.float32), q.to(torch.float32), window.nodes.float()).shifted(
         request.offset

@@ -32,6 +32,8 @@ EPSILONS = torch.cat(  # from 0.5 over 0.1 to 0.01
 CLOUD = 500  # points drawn
 VALUES = 6000  # points counted in the histogram
 BINS = 61
+SEED = 0  # of the drawn cloud; no number depends on it
+ROUNDING = 1e-13  # relative: a smaller change of log p/q is rounding, not a change
 FINE = 0.025  # step of the grid that is blurred
 LENS = 41  # nodes of the magnified plane, which is 6 ε wide
 
@@ -51,9 +53,8 @@ class Request:
     view: Option = choice(POINT, (POINT, EVERYWHERE, OUTPUTS), label="View")
     form: Option = choice(VARIANCE, (VARIANCE, MEAN_SQUARE), label="Per squared jiggle")
     outputs: PlaneMap = choice(TANH, (LINEAR, TANH), label="Map of the plane")
-    probe_x: float = knob(0.5, -6.0, 6.0, 0.05, label="Probe x")
-    probe_y: float = knob(0.5, -6.0, 6.0, 0.05, label="Probe y")
-    seed: int = knob(0, 0, 999, 1, label="Seed")
+    probe_x: float = knob(0.5, -6.0, 6.0, 0.01, label="Probe x")
+    probe_y: float = knob(0.5, -6.0, 6.0, 0.01, label="Probe y")
 
     def __post_init__(self) -> None:
         check_knobs(self)
@@ -187,10 +188,10 @@ def run(request: Request) -> Result:
 
 
 def _at_point(request: Request, p: Density, q: Density) -> AtPoint:
-    x, window = request.probe, Window.around(p, q)
+    x, window = request.probe, Window.around(p, q, points=request.probe[None])
     ratio = LogRatio.of(p, q, window.nodes, scores=False)
     local = expansion(p, q, x[None])
-    z = _noise(VALUES, request.seed)
+    z = _noise(VALUES, SEED)
     u = torch.linspace(-3, 3, LENS, dtype=torch.float64)
     lens = torch.stack(torch.meshgrid(u, u, indexing="xy"), dim=-1).flatten(0, 1)
     slopes = _change(p, q, x, torch.cat([z, lens])) / EPSILONS[:, None]
@@ -198,6 +199,13 @@ def _at_point(request: Request, p: Density, q: Density) -> AtPoint:
     edges = torch.linspace(-1, 1, BINS + 1, dtype=torch.float64) * _reach(counted)
     heights = torch.stack([torch.histogram(row, edges, density=True).hist for row in counted])
     responses = [response(p, q, x[None], epsilon) for epsilon in EPSILONS.tolist()]
+    scale = (p.log_prob(x[None]).abs() + q.log_prob(x[None]).abs()) * ROUNDING
+    floor = (scale / EPSILONS).square()
+
+    def known(values: list[Tensor]) -> Tensor:
+        joined = torch.cat(values)
+        return joined.where(joined > floor, 0.0)
+
     return AtPoint(
         request=request,
         window=window,
@@ -207,8 +215,8 @@ def _at_point(request: Request, p: Density, q: Density) -> AtPoint:
         lens=magnified.unflatten(-1, (LENS, LENS)),
         edges=edges,
         heights=heights,
-        local_variance=torch.cat([each.local_variance for each in responses]),
-        mean_square=torch.cat([each.mean_square for each in responses]),
+        local_variance=known([each.local_variance for each in responses]),
+        mean_square=known([each.mean_square for each in responses]),
         expansion=local,
     )
 
@@ -216,15 +224,17 @@ def _at_point(request: Request, p: Density, q: Density) -> AtPoint:
 def _change(p: Density, q: Density, x: Tensor, z: Float[Tensor, "n 2"]) -> Float[Tensor, "t n"]:
     """f(x + εz) − f(x) for every ε."""
     points = torch.cat([x[None], (x + EPSILONS[:, None, None] * z).flatten(0, 1)])
-    f = p.log_prob(points) - q.log_prob(points)
-    return (f[1:] - f[0]).unflatten(0, (len(EPSILONS), len(z)))
+    log_p, log_q = p.log_prob(points), q.log_prob(points)
+    change = (log_p - log_q)[1:] - (log_p - log_q)[0]
+    smallest = ROUNDING * (log_p.abs() + log_q.abs())[1:]
+    return change.where(change.abs() > smallest, 0.0).unflatten(0, (len(EPSILONS), len(z)))
 
 
 def _everywhere(request: Request, p: Density, q: Density) -> Everywhere:
     window = Window.around(p, q)
     finest = torch.stack([p.resolution(), q.resolution()]).amin(0)
     axes = tuple(
-        torch.linspace(low, high, 1 + int(3 * (high - low) / h), dtype=torch.float64)
+        torch.linspace(low, high, 1 + int(6 * (high - low) / h), dtype=torch.float64)
         for (low, high), h in zip(p.bounds(6.0).tolist(), finest.tolist(), strict=True)
     )
     wide = variance_map(p, q, axes[0], axes[1], EPSILONS, 2 * FINE)
@@ -254,7 +264,7 @@ def _expected_log_ratio(p: Density, q: Density, law: Density) -> Tensor:
 
 def _outputs(request: Request) -> Outputs:
     x, f = request.probe, request.outputs
-    cloud = x + EPSILONS[:, None, None] * _noise(CLOUD, request.seed)
+    cloud = x + EPSILONS[:, None, None] * _noise(CLOUD, SEED)
     response = torch.stack([f.response(x, epsilon) for epsilon in EPSILONS.tolist()])
     return Outputs(request, cloud, f(cloud), response, f.jacobian(x))
 

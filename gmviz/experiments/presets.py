@@ -64,6 +64,11 @@ class Preset:
     weighted: bool
     starts: tuple[tuple[str, float], ...]
 
+    @property
+    def centred(self) -> bool:
+        """Whether all means are the origin, so that there is nothing to separate."""
+        return not any(any(mean) for mean in (*self.p.means, *self.q.means))
+
     def densities(
         self, settings: Mapping[str, Float[Tensor, "t"]]
     ) -> tuple[GaussianMixture, GaussianMixture]:

@@ -19,10 +19,15 @@ class Window:
     extent: tuple[float, float, float, float]
 
     @staticmethod
-    def around(*densities: Density, reach: float = REACH) -> "Window":
-        """The smallest box of the nodes' aspect that shows every centre ± `reach` standard deviations."""
-        boxes = torch.stack([density.bounds(reach) for density in densities])
-        low, high = boxes[..., 0].amin(0).tolist(), boxes[..., 1].amax(0).tolist()
+    def around(
+        *densities: Density, reach: float = REACH, points: Float[Tensor, "n 2"] | None = None
+    ) -> "Window":
+        """The smallest box of the nodes' aspect that shows every centre ± `reach` sd, and the `points`."""
+        boxes = [density.bounds(reach) for density in densities]
+        if points is not None:
+            boxes.append(torch.stack([points.amin(0) - 0.5, points.amax(0) + 0.5], dim=-1))
+        edges = torch.stack(boxes)
+        low, high = edges[..., 0].amin(0).tolist(), edges[..., 1].amax(0).tolist()
         aspect = (COLUMNS - 1) / (ROWS - 1)
         half = max(high[1] - low[1], (high[0] - low[0]) / aspect) / 2
         x, y = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2

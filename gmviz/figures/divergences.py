@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from gmviz.divergences import f2, fisher, kl
-from gmviz.experiments.divergences import Result
+from gmviz.experiments.divergences import HANDLES, Result
 from gmviz.experiments.scene import nearest
 from gmviz.figures.animation import (
     Animation,
@@ -34,6 +34,7 @@ from gmviz.figures.palette import (
 )
 
 DECADES = 5  # shown of the Fisher integrand
+FAINTEST = -4.0  # the power of ten at which its scale ends when all is fainter
 CONTOUR_LEVELS = (
     -4.5,
     -2.0,
@@ -46,22 +47,31 @@ def maps(result: Result) -> Animation:
     lines = outlines(result)
     kl_map = result.window.map(kl.at(result.ratio))
     slope = np.log10(_array(result.window.map(fisher.at(result.ratio))).clip(1e-30))
-    top = float(np.ceil(slope.max()))
+    top = max(FAINTEST, float(np.ceil(slope.max())))
     fisher_map = Heatmap(
         slope, FISHER_INTEGRAND, (top - DECADES, top), "", "½p‖∇log p/q‖²", bits=8, powers=True
     )
     panels = (
-        log_ratio_panel(result, lines, handles(result)),
+        log_ratio_panel(result, lines, handles(result, "q")),
         _plane(
             result,
             "What KL adds up",
             "p log p/q",
             Heatmap(_array(kl_map), KL_INTEGRAND, _symmetric(kl_map), "nats/area", "p log p/q", bits=8),
             *lines,
+            handles(result, "p"),
         ),
         _plane(result, "What Fisher adds up", "½ p ‖∇log p/q‖²", fisher_map, *lines),
     )
-    return Animation(axis(result), panels, headline_tracks(result), poster=poster(result), log_tracks=True)
+    below = bool((result.numbers["kl"].value < -1e-9).any())
+    return Animation(
+        axis(result),
+        panels,
+        headline_tracks(result),
+        poster=poster(result),
+        log_tracks=True,
+        formula="Where KL is below 0 the logarithmic axis cannot show it." if below else "",
+    )
 
 
 def gradients(result: Result) -> Animation:
@@ -100,16 +110,12 @@ def headline_tracks(result: Result) -> tuple[Track, Track]:
     )
 
 
-def handles(result: Result) -> Handles:
-    """The first and last centre of p and of q, to be dragged."""
-    names, places, colours = [], [], []
-    for density, centres, colour in (("p", result.centres_p, P), ("q", result.centres_q, Q)):
-        ends = {"first": 0, "last": -1} if centres.shape[1] > 1 else {"first": 0}
-        for which, k in ends.items():
-            names.append(f"{density}_{which}")
-            places.append(centres[:, k])
-            colours.append(colour)
-    return Handles(_array(torch.stack(places, dim=1)), tuple(names), tuple(colours))
+def handles(result: Result, density: str) -> Handles:
+    """The first and last centre of p or of q, to be dragged; one panel each, for they often coincide."""
+    centres, colour = (result.centres_p, P) if density == "p" else (result.centres_q, Q)
+    names = [name for name, field in HANDLES.items() if field.startswith(density)][: centres.shape[1]]
+    ends = centres[:, [0, -1][: len(names)]]
+    return Handles(_array(ends), tuple(names), (colour,) * len(names), box=result.window.extent)
 
 
 def log_ratio_panel(result: Result, lines: tuple[Contours, Contours], *more: Layer) -> Panel:

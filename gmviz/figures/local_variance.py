@@ -49,16 +49,18 @@ def _cloud(result: AtPoint) -> Panel:
     layers = (
         Heatmap(_array(result.log_ratio)[None], LOG_RATIO, limits, "nats", "log p/q", bits=8),
         *_outlines(result.outlines),
-        Particles(probe + EPSILONS.numpy()[:, None, None] * _array(result.z), INK, label="x + e", size=1.4),
         Handles(probe[None, None], ("probe",), (FISHER,), box=_within(result.window.extent)),
+        Particles(probe + EPSILONS.numpy()[:, None, None] * _array(result.z), INK, label="x + e", size=1.4),
     )
     return Panel("f = log p/q", result.window.extent, layers, "drag the green point x")
 
 
 def _lens(result: AtPoint) -> Panel:
     values = _array(result.lens)
-    limit = float(np.quantile(np.abs(values), 0.98)) or 1.0
-    spread = Heatmap(values, LOG_RATIO, (-limit, limit), "nats/length", "[f(x+e) − f(x)]/ε", bits=8)
+    limit = max(1e-3, float(np.quantile(np.abs(values), 0.98)))
+    unit = 10.0 ** np.floor(np.log10(limit))
+    limit = float(np.ceil(limit / unit) * unit)
+    spread = Heatmap(values, LOG_RATIO, (-limit, limit), "", "[f(x+e) − f(x)]/ε", bits=8)
     levels = tuple(limit * k / 4 for k in range(-3, 4))
     layers = (
         spread,
@@ -84,7 +86,7 @@ def _histogram(result: AtPoint) -> Panel:
         top = max(top, float(normal[shown].max()))
     extent = (float(edges[0, 0]), float(edges[0, -1]), 0.0, 1.1 * top)
     title = "How much f changes"
-    return Panel(title, extent, tuple(layers), "[f(x+e) − f(x)]/ε", "nats/length", "density", equal=False)
+    return Panel(title, extent, tuple(layers), "density of [f(x+e) − f(x)]/ε", "nats/length", equal=False)
 
 
 def _at_point_tracks(result: AtPoint) -> tuple[Track, ...]:
@@ -132,9 +134,9 @@ def _(result: Everywhere) -> Animation:
     )
     flat = np.ones(len(EPSILONS))
     tracks = (
-        Track("E_p of it", "average", _array(result.fisher_like), FISHER, "diamond", UNIT),
+        Track("G averaged over p", "average", _array(result.fisher_like), FISHER, "diamond", UNIT),
         Track("Fisher", "Fisher", float(result.fisher.value) * flat, FISHER, "diamond", UNIT, dashed=True),
-        Track("E_p E_e log p/q", "mean", _array(result.kl_like), KL, "round", "nats"),
+        Track("jiggled log p/q", "mean", _array(result.kl_like), KL, "round", "nats"),
         Track("KL", "KL", float(result.kl.value) * flat, KL, "round", "nats", dashed=True),
     )
     return Animation(AXIS, panels, tracks, poster=POSTER, log_tracks=True)
@@ -144,15 +146,16 @@ def _(result: Everywhere) -> Animation:
 def _(result: Outputs) -> Animation:
     before, after = (_array(each) for each in (result.cloud, result.image))
     probe, image = _array(result.request.probe), _array(result.request.outputs(result.request.probe))
+    half = 1.05 * float(max(np.abs(before - probe).max(), np.abs(after - image).max()))
     handle = Handles(probe[None, None], ("probe",), (FISHER,), box=(-REACHED, REACHED, -REACHED, REACHED))
     panels = (
         Panel(
             "x + e",
-            _square(before, probe),
+            _square(probe, half),
             (Particles(before, INK, label="jiggled points"), handle),
             "drag the green point",
         ),
-        Panel(f"f(x + e), f {result.request.outputs.label}", _square(after, image), (Particles(after, Q),)),
+        Panel(f"f(x + e), f {result.request.outputs.label}", _square(image, half), (Particles(after, Q),)),
     )
     flat = np.ones(len(EPSILONS))
     norm = float(result.jacobian.norm())
@@ -190,8 +193,7 @@ def _log_map(values: Tensor, limits: tuple[float, float], symbol: str) -> Heatma
     return Heatmap(_array(shown), FISHER_INTEGRAND, limits, UNIT, symbol, bits=8, powers=True)
 
 
-def _square(points: np.ndarray, centre: np.ndarray) -> tuple[float, float, float, float]:
-    """A square around `centre` that holds every point."""
-    half = 1.05 * float(np.abs(points - centre).max())
+def _square(centre: np.ndarray, half: float) -> tuple[float, float, float, float]:
+    """The square of side 2 half around `centre`."""
     x, y = centre.tolist()
     return (x - half, x + half, y - half, y + half)

@@ -18,18 +18,27 @@ class Controls(Generic[R]):
     """The widgets of `request_type` on the page `name`.
 
     The session holds each field under `NAME_field`; the link holds every field that differs from its default.
-    What a link asks for and cannot get is kept in `refused`, a sentence each.
+    What a link asks for and cannot get is kept in `refused`, a sentence each. `then[field]` gives the fields
+    that follow when that field changes, by its widget or by a link.
     """
 
-    def __init__(self, name: str, request_type: type[R], scenes: Sequence[Scene] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        request_type: type[R],
+        scenes: Sequence[Scene] = (),
+        then: Mapping[str, Callable[[Any], Mapping[str, Any]]] | None = None,
+    ) -> None:
         self.name = name
         self.request_type = request_type
         self.fields = {each.name: (each.default, control) for each, control in controls_of(request_type)}
+        self._then = then or {}
         self._memory = st.session_state.setdefault(
             f"{name}_memory", {"written": None, "fields": {}, "at": None}
         )
-        asked = st.query_params.to_dict()
-        if asked and asked != self._memory["written"]:
+        asked, arrived = st.query_params.to_dict(), st.session_state.pop("_arrived", False)
+        # An empty link is the way back to the defaults, unless the visitor comes from another page.
+        if asked != (self._memory["written"] or {}) and (asked or not arrived):
             self._adopt(asked, {scene.id: scene.request for scene in scenes})
         for field, (default, _) in self.fields.items():
             value = self._memory["fields"].get(field, default)
@@ -76,17 +85,13 @@ class Controls(Generic[R]):
         self,
         fields: Sequence[str],
         options: Mapping[str, Sequence[Any]] | None = None,
-        then: Mapping[str, Callable[[Any], Mapping[str, Any]]] | None = None,
     ) -> None:
-        """Draw the widgets of `fields` side by side.
-
-        `options` narrows the choices of a field; `then[field]` gives the fields that follow when it changes.
-        """
+        """Draw the widgets of `fields` side by side; `options` narrows the choices of a field."""
         with st.container(key=f"controls_{self.name}_{fields[0]}"):
             columns = st.columns(len(fields))
         for column, field in zip(columns, fields, strict=True):
             _, control = self.fields[field]
-            follow = (then or {}).get(field)
+            follow = self._then.get(field)
             with column:
                 if isinstance(control, Choice) and all(isinstance(each, int) for each in control.options):
                     self._notch(field, control)
@@ -113,13 +118,26 @@ class Controls(Generic[R]):
 
     def write_link(self, request: R, scene: Scene | None) -> None:
         """Bring the address bar in step: what differs from the defaults, and the scene."""
-        plain = codec.encode(self.request_type())
-        link = {field: text for field, text in self.link(request, scene).items() if text != plain.get(field)}
+        plain, base = codec.encode(self.request_type()), codec.encode(self._base(request))
+        link = {
+            field: text
+            for field, text in self.link(request, scene).items()
+            if text != (plain if field in self._then else base).get(field)
+        }
         if self.at is not None:
             link["at"] = repr(self.at)
         self._memory["written"] = link
         if st.query_params.to_dict() != link:
             st.query_params.from_dict(link)
+
+    def _base(self, request: R) -> R:
+        """The defaults that go with the present value of each field that others follow."""
+        values = {field: default for field, (default, _) in self.fields.items()}
+        for field, follow in self._then.items():
+            value = getattr(request, field)
+            if value != values[field]:
+                values |= {field: value} | dict(follow(value))
+        return self.request_type(**values)
 
     def _adopt(self, asked: Mapping[str, str], scenes: Mapping[str, R]) -> None:
         """Take over the fields of a link; name what it asks for and cannot get."""
@@ -129,12 +147,13 @@ class Controls(Generic[R]):
             refused.append(f"scene must be one of {', '.join(scenes) or 'none on this page'}, got {scene!r}")
         base = scenes.get(scene or "", self.request_type())
         values = {field: getattr(base, field) for field in self.fields}
-        for field, text in asked.items():
+        for field, text in sorted(asked.items(), key=lambda each: each[0] not in self._then):
             try:
                 if field == "at":
                     at = codec.read("at", text, Knob(-1e6, 1e6, 0.1, label="position"))
                 elif field in self.fields:
                     values[field] = codec.read(field, text, self.fields[field][1])
+                    values |= dict(self._then[field](values[field])) if field in self._then else {}
                 elif field not in EXTRAS:
                     refused.append(f"{field} is no setting of this page")
             except ValueError as problem:

@@ -9,11 +9,15 @@ import streamlit as st
 from gmviz.experiments import codec
 
 
-def details(request: Any, table: Callable[[], Mapping[str, Sequence[float]]], name: str) -> None:
+def details(
+    request: Any, table: Callable[[], Mapping[str, Sequence[float]]], name: str, hidden: bool = False
+) -> None:
     """A fold with the numbers behind the picture, their download, and the request that reproduces them.
 
-    The table is made only when the fold is open.
+    The table is made only when the fold is open, and not while the numbers are `hidden` to be guessed.
     """
+    if hidden:
+        return
     fold = st.expander(
         "Details: every number, the request, a download",
         icon=":material/table_view:",
@@ -24,7 +28,8 @@ def details(request: Any, table: Callable[[], Mapping[str, Sequence[float]]], na
         return
     with fold:
         numbers = pd.DataFrame(table())
-        st.dataframe(numbers, hide_index=True, width="stretch", height=260)
+        digits = {column: st.column_config.NumberColumn(format="%.6g") for column in numbers}
+        st.dataframe(numbers, hide_index=True, width="stretch", height=260, column_config=digits)
         st.download_button(
             "Numbers as CSV",
             numbers.to_csv(index=False).encode(),

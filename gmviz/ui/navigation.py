@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from gmviz import __version__
 from gmviz.ui.lessons import Lesson, filled, lesson
 
 STYLE = Path(__file__).with_name("style.css")
@@ -48,8 +49,8 @@ ROOMS = tuple(
 )
 
 
-def run_page() -> None:
-    """Draw the menu and run the page that the visitor asked for; the last call of `app.py`."""
+def run_page(device: str) -> None:
+    """Draw the menu, run the page that the visitor asked for, and say on what `device` it was computed."""
     sections: dict[str, list[st.Page]] = {}
     for room in ROOMS:
         page = st.Page(room.file, title=room.label, icon=room.icon, default=room is ROOMS[0])
@@ -60,6 +61,7 @@ def run_page() -> None:
     if wanted := st.session_state.pop("_wanted", None):
         st.switch_page(wanted, query_params=_query())
     page.run()
+    st.caption(f"gmviz {__version__} · computed on {device}")
 
 
 def open_page(page_file: str, numbers: Callable[[], Mapping[str, str]] = dict) -> Lesson:
@@ -72,6 +74,8 @@ def open_page(page_file: str, numbers: Callable[[], Mapping[str, str]] = dict) -
     if not st.session_state.get("_routed"):
         st.session_state["_wanted"] = f"pages/{text.name}.py"
         st.switch_page("app.py", query_params=_query())
+    st.session_state["_arrived"] = st.session_state.get("_page") != text.name
+    st.session_state["_page"] = text.name
     st.title(text.heading, anchor=False)
     st.markdown(filled(text.sentence, numbers()))
     return text
@@ -104,5 +108,6 @@ def cards() -> None:
         for place, room in enumerate(room for room in ROOMS if room.section == section):
             text = lesson(str(PAGES / f"{room.name}.py"))
             with columns[place % 3], st.container(border=True, height="stretch"):
-                st.page_link(room.file, label=f"**{text.heading}**", icon=room.icon)
+                st.markdown(f"**{text.heading}**")
                 st.markdown(text.sentence)
+                st.page_link(room.file, label=room.label, icon=room.icon)

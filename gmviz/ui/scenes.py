@@ -19,6 +19,7 @@ class Stage:
         self.controls = controls
         self.scenes = {scene.id: scene for scene in scenes}
         self._state = st.session_state.setdefault(f"{controls.name}_scene", {"id": None, "answer": None})
+        self._box = st.container()
         if arrived := controls.arrived_scene():
             self._state.update(id=arrived, answer=None)
 
@@ -35,17 +36,21 @@ class Stage:
         """Whether the numbers are still to be guessed."""
         return self.scene is not None and self._state["answer"] is None and not self.left(request)
 
+    def asked(self, request: Any) -> Scene | None:
+        """The scene whose question stands open: a link holds it only as long."""
+        return self.scene if self.veiled(request) else None
+
     def at(self, request: Any) -> float | None:
         """Where the play-head stops: the scene's position, else the one a link asked for."""
         return self.scene.at if self.scene and not self.left(request) else self.controls.at
 
     def draw(self, request: Any, numbers: Callable[[float], Mapping[str, float]]) -> None:
-        """Draw the question, its answers or its takeaway, and the buttons of all scenes.
+        """Draw the buttons of all scenes here; question, answers and takeaway above the page's controls.
 
         `numbers(at)` reads the result at a swept value, for the takeaway.
         """
         if self.scene is not None:
-            with st.container(border=True, key=f"{self.controls.name}_scene_box"):
+            with self._box, st.container(border=True, key=f"{self.controls.name}_scene_box"):
                 if self.left(request):
                     self._draw_left()
                 elif self.veiled(request):

@@ -9,6 +9,7 @@ import torch
 from gmviz.divergences import fisher, kl
 from gmviz.experiments import divergences as page
 from gmviz.experiments.presets import BLOBS, CIGAR, COMB, FAR, PRESETS, SHIFTS
+from gmviz.experiments.scene import nearest
 from gmviz.figures import divergences as figure
 from gmviz.knobs import Knob, controls_of
 from gmviz.pairs import P2, Q2
@@ -130,22 +131,37 @@ def test_maps_are_what_the_numbers_integrate():
 
 
 def test_a_centre_is_where_it_was_dropped():
-    shifts = page.dragged(DEFAULT, 8.0, {"p_first": (-3.0, 1.0), "q_last": (5.0, -2.0)})
+    shifts = page.dragged(DEFAULT, 8.0, {"first centre of p": (-3.0, 1.0), "last centre of q": (5.0, -2.0)})
     assert shifts == pytest.approx({"p_first_x": 1.0, "p_first_y": 1.0, "q_last_x": 1.0, "q_last_y": -2.0})
     moved = page.run(replace(DEFAULT, **shifts))
     i = 30
     assert moved.centres_p[i, 0].tolist() == pytest.approx([-3.0, 1.0])
     assert moved.centres_q[i, -1].tolist() == pytest.approx([5.0, -2.0])
-    assert page.dragged(DEFAULT, 8.0, {"p_first": (-99.0, 0.0)})["p_first_x"] == -6.0
+    assert page.dragged(DEFAULT, 8.0, {"first centre of p": (-99.0, 0.0)})["p_first_x"] == -6.0
 
 
-def test_a_draft_is_the_run_at_one_value_within_its_error():
+def test_a_draft_is_the_run_at_fewer_values_within_its_error():
     request = replace(DEFAULT, p_first_x=1.5)
-    draft, full = page.draft(request, 8.0), page.run(request)
+    full = page.run(request)
+    draft = page.draft(request, 8.0, full.window)
     torch.testing.assert_close(draft.ratio.log_p[0], full.ratio.log_p[30], atol=1e-5, rtol=1e-5)
-    for name in ("kl", "fisher"):
-        a, b = draft.numbers[name], full.numbers[name]
-        assert ((a.value - b.value).abs() <= a.error + b.error + 1e-10).all()
+    for value in (2.0, 8.0, 10.0):
+        i, j = nearest(draft.values, value), nearest(full.values, value)
+        for name in ("kl", "fisher"):
+            a, b = draft.numbers[name], full.numbers[name]
+            assert (a.value[i] - b.value[j]).abs() <= a.error[i] + b.error[j] + 1e-10
+
+
+def test_where_p_is_q_the_maps_are_blank():
+    """All integrands vanish, so every code of the Fisher map is "at most its smallest value"."""
+    result = page.run(replace(DEFAULT, weight_q=0.8))
+    fisher_map = figure.maps(result).panels[2].layers[0]
+    assert (fisher_map.values <= fisher_map.limits[0]).all()
+
+
+def test_one_centred_blob_each_has_nothing_to_separate():
+    assert page.SEPARATION not in page.moves_of(CIGAR)
+    assert "separation" not in page.acting(CIGAR, page.ROTATION)
 
 
 @pytest.mark.parametrize("end", ["minimum", "maximum"])

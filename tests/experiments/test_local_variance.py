@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from gmviz.experiments import local_variance as page
+from gmviz.experiments.presets import PRESETS
 from gmviz.local_variance import expansion, response
 from gmviz.pairs import P2, Q2
 from gmviz.plane_maps import LINEAR, TANH
@@ -33,6 +34,29 @@ def test_the_averages_tend_to_fisher_and_to_kl():
     assert result.at(0.01)["kl_like"] == pytest.approx(read["kl"], abs=2e-4)
     square = page.run(replace(DEFAULT, view=page.EVERYWHERE, form=page.MEAN_SQUARE))
     assert square.at(0.05)["fisher_like"] > result.at(0.05)["fisher_like"]
+
+
+@pytest.mark.parametrize("pair", PRESETS, ids=lambda pair: pair.name)
+def test_at_the_smallest_jiggle_the_average_is_fisher(pair):
+    """(d/2) E_p G = Fisher + O(ε²), and the ε² term is what two values of ε give."""
+    result = page.run(replace(DEFAULT, pair=pair, view=page.EVERYWHERE))
+    small, smaller = result.fisher_like[-8], result.fisher_like[-1]
+    ratio = float((page.EPSILONS[-1] / page.EPSILONS[-8]) ** 2)
+    limit = float((smaller - ratio * small) / (1 - ratio))
+    assert limit == pytest.approx(float(result.fisher.value), rel=1e-4)
+
+
+def test_a_flat_ratio_reads_zero_and_not_its_rounding():
+    request = replace(DEFAULT, pair=PRESETS[0], probe_x=6.0, probe_y=0.0)
+    result = page.run(request)
+    assert result.local_variance[-1].item() == 0
+    assert result.lens[-1].abs().max() == 0
+
+
+def test_a_probe_outside_the_map_widens_it():
+    x0, x1, y0, y1 = page.run(replace(DEFAULT, probe_x=6.0, probe_y=-6.0)).window.extent
+    assert x0 < 6 < x1
+    assert y0 < -6 < y1
 
 
 @pytest.mark.parametrize("index", [0, 10, 17, 30, 36, 40])

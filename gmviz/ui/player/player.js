@@ -260,6 +260,7 @@ class Player {
 
   grab(held) {
     if (held) this.moves.hold();
+    this.setProbe(null);
     this.rest();
   }
 
