@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test check benchmarks screenshots browser clean
+.PHONY: run test check benchmarks defaults screenshots browser clean
 
 run: .venv/app
 	$(BIN)/streamlit run app.py
@@ -17,6 +17,10 @@ check: .venv/dev
 
 benchmarks: .venv/dev
 	$(BIN)/python -m benchmarks
+
+# The fitted models that come with the package: after any change of what a fit is.
+defaults: .venv/app
+	$(BIN)/python -m gmviz.experiments.defaults
 
 screenshots: .venv/dev browser
 	$(BIN)/python -m tests.screenshots

@@ -1,0 +1,145 @@
+"""Pictures of fields being learnt: arrows over the error they still make, one clock for all objectives."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gmviz.experiments.objectives import CURL, FIELD, READ, Fitted, Learned
+from gmviz.figures.animation import Animation, Arrows, Axis, Contours, Heatmap, Layer, Panel, Track
+from gmviz.figures.palette import (
+    FISHER,
+    FISHER_INTEGRAND,
+    INK,
+    KL_INTEGRAND,
+    MUTED,
+    P_DENSITY,
+    Colour,
+    P,
+    Q,
+)
+from gmviz.models import Need
+
+DECADES = 3
+LEVELS = (-4.5, -2.0, -0.5)
+ARROWS = 16  # along an axis
+SATURATION = 2.0  # score, in 1/length, at which an arrow has half its full length
+DEPTH = 6.0  # nats below its peak where the map of log p ends
+UNIT = "1/length²"
+STYLES: tuple[tuple[Colour, bool], ...] = ((FISHER, False), (FISHER, True), (INK, False), (INK, True))
+
+
+def animation(result: Fitted) -> Animation:
+    """A panel for every objective, the truth first where there is room, and the true error of each."""
+    panels = tuple(_panel(result, each) for each in result.learned)
+    if len(panels) < 4:
+        panels = (_truth(result), *panels)
+    values = result.steps.double().numpy()
+    axis = Axis("training step", "", values, log=bool(values[0] > 0))
+    read = result.request.curve is READ
+    return Animation(axis, panels, _tracks(result), log_tracks=not read, seconds=5.0)
+
+
+def _truth(result: Fitted) -> Panel:
+    depth = (result.log_p - result.log_p.max()).clamp(min=-DEPTH)
+    density = Heatmap(_array(depth)[None], P_DENSITY, (-DEPTH, 0.0), "nats", "log p_σ/peak", bits=8)
+    layers = (density, _arrows(result, result.score[None], P, "∇log p_σ"))
+    return Panel(
+        "The truth", result.square.extent, layers, f"p_σ and its score, σ = {result.request.sigma:g}"
+    )
+
+
+def _panel(result: Fitted, each: Learned) -> Panel:
+    """A learned field over what it gets wrong."""
+    outline = Contours(_array(result.log_p - result.log_p.max())[None], LEVELS, MUTED, width=1.0, label="p_σ")
+    layers: list[Layer] = [*_map(result, each), outline]
+    if result.request.show is not CURL:
+        layers.append(_arrows(result, result.score[None], P, "true score"))
+        layers.append(_arrows(result, result.scores(each), Q, "learned"))
+    return Panel(each.objective.label, result.square.extent, tuple(layers), _subtitle(result, each))
+
+
+def _subtitle(result: Fitted, each: Learned) -> str:
+    if each.course.ended is not None:
+        return each.course.ended.partition(":")[0] + ": ended early"
+    kind = "energy" if Need.LOG_DENSITY in each.training.head.provides else "free field"
+    if not result.begun:
+        return f"{kind}, not trained yet"
+    return f"{kind}, {each.course.seconds[-1]:.1f} s"
+
+
+def _map(result: Fitted, each: Learned) -> tuple[Heatmap, ...]:
+    if result.request.show is FIELD:
+        return ()
+    if result.request.show is CURL:
+        curl = each.model.curl(result.square.nodes.float()).detach().double()
+        values = _array(curl.unflatten(0, result.log_p.shape))[None]
+        return (Heatmap(values, KL_INTEGRAND, (-4.0, 4.0), UNIT, "|curl s|", bits=8),)
+    top = math.ceil(math.log10(_peak(result)))
+    errors = np.log10(_array(result.error_map(each)).clip(1e-12))
+    return (
+        Heatmap(errors, FISHER_INTEGRAND, (top - DECADES, top), UNIT, "½p‖s − ∇log p‖²", bits=8, powers=True),
+    )
+
+
+def _peak(result: Fitted) -> float:
+    """The largest error of all panels after a tenth of the looks."""
+    start = len(result.steps) // 10
+    maps = [result.error_map(each)[start] for each in result.learned]
+    return max(float(torch.stack(maps).max()), 1e-3)
+
+
+def _arrows(result: Fitted, scores: Tensor, colour: Colour, label: str) -> Arrows:
+    """Every second node: they are the centres of ARROWS × ARROWS cells."""
+    field = scores[:, 1::2, 1::2].double()
+    short = field / (SATURATION + field.norm(dim=-1, keepdim=True))
+    x0, x1, *_ = result.square.extent
+    return Arrows(_array(short), colour, scale=1.1 * (x1 - x0) / ARROWS, label=label)
+
+
+def _tracks(result: Fitted) -> tuple[Track, ...]:
+    """A line per objective, told apart by label, dash and ink."""
+    count = len(result.steps)
+    name = "reading" if result.request.curve is READ else "fisher"
+    return tuple(
+        Track(
+            each.objective.label,
+            each.objective.label,
+            _array(each.row(name, count).double()),
+            colour,
+            "diamond",
+            UNIT,
+            dashed=dashed,
+        )
+        for each, (colour, dashed) in zip(result.learned, STYLES, strict=False)
+    )
+
+
+def costs(result: Fitted) -> dict[str, list[str]]:
+    """What each objective costs and reaches, as a table."""
+    d = result.request.data.density.dimension
+    rows = []
+    for each in result.learned:
+        work = each.objective.work(each.training.head.provides, d)
+        seconds, steps = float(each.course.seconds[-1]), float(each.course.steps[-1])
+        course = each.course
+        rows.append(
+            {
+                "objective": each.objective.label,
+                "network": each.training.head.value,
+                "evaluations per point": str(work.evaluations),
+                "tangents": str(work.tangents),
+                "derivatives in x": str(work.order),
+                "ms per step": f"{1000 * seconds / steps:.2f}" if steps else "–",
+                "seconds": f"{seconds:.2f}" if steps else "–",
+                "Fisher error": f"{course.fisher[-1]:.3g}",
+                "of E‖∇log p‖²": f"{course.relative[-1]:.2%}",
+                "KL (nats)": f"{course.kl[-1]:.2g}" if course.kl is not None else "–",
+            }
+        )
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.numpy()
