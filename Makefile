@@ -8,7 +8,7 @@ run: .venv/app
 
 test: check browser
 	$(BIN)/pytest -n 2
-	node --test tests/player/
+	node --test tests/player/*.test.mjs
 
 check: .venv/dev
 	$(BIN)/ruff check .

@@ -40,7 +40,7 @@ def room() -> None:
             at=stage.at(request),
             veiled=stage.veiled(request),
             link=controls.link(request, stage.asked(request)),
-            on_moved=lambda moved: controls.set(experiment.dragged(moved, result.family)),
+            on_moved=lambda moved: controls.follow(moved, experiment.dragged(moved, result.family)),
         )
     with questions:
         stage.draw(request, result.at)

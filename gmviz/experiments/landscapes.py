@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -115,9 +116,10 @@ def sweeps_of(family: Kind) -> tuple[Sweep, ...]:
     return (NOISE, BALL) if family.noisy else (BALL,)
 
 
-def starts(family: Kind) -> dict[str, float]:
-    """The ball's start that suits a family."""
-    return dict(zip(("start_x", "start_y"), family.start, strict=True))
+def starts(family: Kind) -> dict[str, Any]:
+    """The sweep and the ball's start that suit a family."""
+    start = dict(zip(("start_x", "start_y"), family.start, strict=True))
+    return {"moves": sweeps_of(family)[0]} | start
 
 
 def acting(family: Kind, moves: Sweep) -> tuple[str, ...]:
