@@ -12,7 +12,7 @@ from gmviz.quadrature import Grid
 from tests.objectives.laws import PAIRS, noise_given
 
 SIGMA = 0.3
-N = 40_000
+N = 20_000
 BAD = [("sigma", -0.1), ("sigma", float("nan")), ("sigma", 7.0), ("slices", 0), ("epsilon", 0.0)]
 IDS = [objective.name for objective in OBJECTIVES]
 
