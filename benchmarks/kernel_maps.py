@@ -89,6 +89,7 @@ def alone(way: Callable[[], tuple[Tensor, Tensor]]) -> tuple:
     receive, send = context.Pipe(duplex=False)
     process = context.Process(target=measured, args=(way, send))
     process.start()
+    send.close()  # so that a process that ends by a mistake is noticed
     answer = receive.recv()
     process.join()
     return answer
