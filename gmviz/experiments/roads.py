@@ -16,6 +16,7 @@ from gmviz.boxes import Boxes
 from gmviz.checks import require
 from gmviz.datasets import DATASETS, Dataset
 from gmviz.densities import Density, GaussianMixture, KernelDensity, Mixture
+from gmviz.experiments import codec
 from gmviz.knobs import Option, check_knobs, choice, knob
 from gmviz.samplers import (
     DDIM,
@@ -61,7 +62,8 @@ STARTS = (PRIOR, MODE, POINT, SHIFTED, MATCHED)
 EXACT, KERNEL = Option("exact", "Exact"), Option("kernel", "Of a few data points")
 OWN = Option("own", "Each method's own")
 CLOCKS = (BY_SPENT, BY_NOISE) = (Option("spent", "Evaluations spent"), Option("noise", "Noise level"))
-SCHEDULES: tuple[Schedule, ...] = (VP(), VE(0.01, 20.0), VPCosine(), SubVP())
+PRESERVING, EXPLODING = VP(), VE(0.01, 20.0)
+SCHEDULES: tuple[Schedule, ...] = (PRESERVING, EXPLODING, VPCosine(), SubVP())
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Settings:
     start: Option = choice(PRIOR, STARTS, label="Start from")
     score: Option = choice(EXACT, (EXACT, KERNEL), label="Score")
     equal: Option = choice(EVALUATIONS, (EVALUATIONS, STEPS), label="Equal in number of")
-    schedule: Schedule = choice(SCHEDULES[0], SCHEDULES, label="Noise schedule")
+    schedule: Schedule = choice(PRESERVING, SCHEDULES, label="Noise schedule")
     grid: TimeGrid | Option = choice(OWN, (OWN, *GRIDS), label="Steps spread")
     clock: Option = choice(BY_SPENT, CLOCKS, label="Clock")
     shift: float = knob(2.0, -4.0, 4.0, 0.25, label="Shift δ of the wrong prior", unit="its sd")
@@ -130,6 +132,19 @@ class Road(Settings):
             each.name: getattr(settings, each.name) for each in fields(Settings) if each.name not in idle
         }
         return Road(**values, sampler=sampler)
+
+    @property
+    def called(self) -> str:
+        """The sampler's label and its knobs that are not at their default."""
+        plain = codec.encode(Road(sampler=self.sampler))
+        turned = (f"{name} = {text}" for name, text in codec.encode(self).items() if text != plain[name])
+        return ", ".join([self.sampler.label, *(each for each in turned if each.split()[0] in METHOD_KNOBS)])
+
+    @property
+    def terms(self) -> str:
+        """What two roads must share if their ends are to be compared, as text."""
+        free = {"sampler", "evaluations", "equal", "clock", *METHOD_KNOBS}
+        return ", ".join(f"{name}={text}" for name, text in codec.encode(self).items() if name not in free)
 
     def built(self) -> Sampler:
         """The sampler as it walks: knobs set, steps bought."""

@@ -14,9 +14,12 @@ from torch import Tensor
 
 from gmviz.checks import require
 from gmviz.experiments.judging import Nulls, Perfect, Verdict, judge, nulls, true_shares
+from gmviz.experiments.prices import Price, Priced, Through
 from gmviz.experiments.roads import (
     BY_NOISE,
+    EXPLODING,
     KERNEL,
+    MATCHED,
     METHOD_KNOBS,
     MODE,
     SHIFTED,
@@ -29,18 +32,21 @@ from gmviz.experiments.scene import Scene, nearest
 from gmviz.experiments.walks import NOISES, SPENT, Walk, Way, measured, walk
 from gmviz.knobs import Option, choice, knob
 from gmviz.samplers import (
+    DDIM,
     MALA,
     SAMPLERS,
     AnnealedLangevin,
+    DPMSolver2M,
     Heun,
     Langevin,
+    PredictorCorrector,
+    ReverseDiffusion,
     ReverseSDE,
     Sampler,
+    UniformTime,
 )
 
 T = TypeVar("T")
-Through = Callable[[Callable[[Any], Any], Any], Any]
-
 NONE = Option("none", "–")
 PICKS: tuple[Sampler | Option, ...] = (*SAMPLERS, NONE)
 COMMON: tuple[Sampler | Option, ...] = (
@@ -158,6 +164,18 @@ class Result:
         """The end of every road against p."""
         return tuple(self.through(judge, each) for each in self.walks)
 
+    def prices(self) -> list[Priced]:
+        """What the roads of this result cost, and where they led."""
+        return [
+            Priced(
+                road.called,
+                road.terms,
+                Price(int(each.evaluations[-1]), torch.inf if each.stopped else float(way.to_goal[-1])),
+            )
+            for road, each, way in zip(self.request.roads, self.walks, self.ways, strict=True)
+            if road.clock is not BY_NOISE
+        ]
+
     def nulls(self, n: int) -> Nulls:
         """What n perfect samples read."""
         return self.through(nulls, Perfect(self.request.data, n))
@@ -166,8 +184,12 @@ class Result:
         """One sentence for every sampler that stopped early."""
         for each in self.walks:
             if each.stopped is not None:
-                kept = "what it did until then is shown"
-                yield f"{each.sampler.label}: {each.stopped.message.rstrip('.')}; {kept}."
+                advice = "What it did until then is shown."
+                here, there = each.sampler, each.stopped.remedy
+                if isinstance(here, (Langevin, MALA)) and isinstance(there, (Langevin, MALA)):
+                    step = each.request.step * there.step_size / here.step_size
+                    advice = f"That is the slider at {step:g}. {advice}"
+                yield f"{each.sampler.label}: {each.stopped.message} {advice}"
 
 
 def plainly(function: Callable[[Any], T], subject: Any) -> T:
@@ -212,11 +234,71 @@ SCENES = (
             data=TWO_MODES,
             start=SHIFTED,
             shift=2.0,
-            evaluations=200,
+            evaluations=500,
+            n=5000,
             track=SHARE,
         ),
         at=100.0,
         takeaway="The SDE ends with {a_0:.1%} on the left, the ODE with {b_0:.1%}. Noise forgets a wrong "
         "start; the flow is one-to-one, so every error of the start arrives.",
+    ),
+    Scene(
+        id="price",
+        question="A corrector after each step halves the error, at twice the price. "
+        "At 20 evaluations each, who is closer to p?",
+        options=("the predictor alone", "predictor and corrector", "about equal"),
+        answer=0,
+        request=replace(
+            _TWO,
+            first=ReverseDiffusion(),
+            second=PredictorCorrector(),
+            schedule=EXPLODING,
+            start=MATCHED,
+            evaluations=20,
+            n=5000,
+            track=GOAL,
+            offered=ALL,
+        ),
+        at=100.0,
+        takeaway="The predictor alone ends {a_distance:.3f} away from p, the pair {b_distance:.3f} (perfect "
+        "samples: {goal_null:.3f}). Make them equal in steps (under “More controls”) and the pair wins.",
+    ),
+    Scene(
+        id="leap",
+        question="Ten evaluations, steps even in t: who lands closer, DDIM (first order) or 2M (second)?",
+        options=("DDIM", "2M", "about equal"),
+        answer=0,
+        request=replace(
+            _TWO,
+            first=DDIM(),
+            second=DPMSolver2M(),
+            grid=UniformTime(),
+            evaluations=10,
+            n=5000,
+            track=GOAL,
+            offered=ALL,
+        ),
+        at=100.0,
+        takeaway="DDIM ends {a_distance:.3f} away, 2M {b_distance:.3f}. The last step in t is a leap in "
+        "noise, and 2M extrapolates across it. Spread the steps evenly in log-SNR and the order turns.",
+    ),
+    Scene(
+        id="memory",
+        question="Give the samplers the exact score of 50 data points, almost without blur. What comes out?",
+        options=("new points of p", "the 50 points again", "nothing useful"),
+        answer=1,
+        request=replace(
+            _TWO,
+            first=Heun(),
+            second=AnnealedLangevin(),
+            score=KERNEL,
+            points=50,
+            bandwidth=0.005,
+            track=GOAL,
+        ),
+        at=100.0,
+        takeaway="Half of the flow's samples are within {a_nearest:.4f} of a data point, half of annealed "
+        "Langevin's within {b_nearest:.4f}. What is best for the training data memorises it: a learned score "
+        "is useful because it is not this one.",
     ),
 )

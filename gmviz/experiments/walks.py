@@ -138,6 +138,12 @@ def measured(walk: Walk) -> Way:
     )
 
 
+def distance_to_goal(density: Density, x: Float[Tensor, "n 2"]) -> float:
+    """SW₁ of particles to p, as it is measured along the way."""
+    along = directions(2, DIRECTIONS)
+    return float(lines_of(density, along, NODES).distance(along @ x.mT, 1).mean())
+
+
 def null_mean(lines: Lines, n: int) -> float:
     """What n perfect samples read as SW₁ on average: E|F̂ − F| = √(2F(1 − F)/πn) for many samples."""
     spread = (lines.values * (1 - lines.values)).clamp(min=0).sqrt().sum(-1) * lines.step

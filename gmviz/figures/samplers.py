@@ -70,7 +70,7 @@ class Plane:
 
     @staticmethod
     def of(request: Request) -> "Plane":
-        return Plane(request.truth, Window.around(request.truth).extent)
+        return Plane(request.truth, Window.around(request.truth, reach=3.6).extent)
 
     @cached_property
     def _mean(self) -> Tensor:
@@ -150,10 +150,12 @@ def _particles(request: Request, plane: Plane, walk: Walk) -> Particles:
     if request.colour is ENDS:
         index = class_shares(request.data, walk.final, *walk.levels[-1]).argmax(-1)
         count = int(request.data.classes.max()) + 1
-        names = tuple(f"mode {k + 1}" for k in range(count)) if 1 < count <= 4 else ()
+        names = tuple(f"mode {k + 1}" for k in range(count)) if 1 < count <= 5 else ()
     else:
         index, names = _quarter(walk.states[0] - walk.states[0].mean(0)), QUARTERS
-    categories = (index % len(CATEGORIES)).numpy().astype(np.uint8)
+    # Blue, the first of the categories, is taken: it is p_t behind the particles.
+    names = ("p_t", *names) if names else ()
+    categories = ((index + 1) % len(CATEGORIES)).numpy().astype(np.uint8)
     return Particles(positions, categories=categories, names=names, trail=request.trail)
 
 
@@ -188,7 +190,7 @@ def _curve(result: Result) -> tuple[Callable[[Way], Tensor], str, float | np.nda
     """What the curves read, the name and values of their reference, and their unit."""
     track = result.request.track
     if track is ROAD:
-        return lambda way: way.to_road, "a perfect sampler", 1.0, "× perfect"
+        return lambda way: way.to_road, "a perfect sampler", 1.0, "×"
     if track is GOAL:
         return lambda way: way.to_goal, "a perfect sampler", result.ways[0].goal_null, "length"
     if track is SHARE:

@@ -115,7 +115,8 @@ class _Field:
         if self.calls == MOST_EVALUATIONS:
             raise _Halt(f"{MOST_EVALUATIONS} evaluations did not reach the end", tolerance_helps=True)
         self.calls += 1
-        dx = velocity(self.model, self.schedule, x, t.item())
+        # In search of its first step the solver may look past the end of time.
+        dx = velocity(self.model, self.schedule, x, min(max(t.item(), self.schedule.stop), 1.0))
         if not bool(dx.isfinite().all()):
             raise _Halt(f"the score is not finite at t = {t.item():.3g}", tolerance_helps=False)
         return dx
