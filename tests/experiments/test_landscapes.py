@@ -134,7 +134,8 @@ def test_dragging_sets_the_start_and_stays_on_the_map() -> None:
     assert dragged({"start": (0.5, 0.0)}, family) == {"start_x": 0.5, "start_y": 0.5}
     assert dragged({"start": (9.0, -9.0)}, family) == {"start_x": 1.0, "start_y": 0.0}
     assert dragged({}, family) == {}
-    assert starts(GAUSSIAN) == {"start_x": 0.3, "start_y": 0.9}
+    assert starts(GAUSSIAN) == {"moves": NOISE, "start_x": 0.3, "start_y": 0.9}
+    assert Request(family=QUARTIC, **starts(QUARTIC)).moves is BALL
 
 
 def test_what_is_refused() -> None:
