@@ -9,6 +9,7 @@ from gmviz.identities.identity import AT_MOST, EQUAL, Identity, Relation, Verdic
 from gmviz.identities.landscapes import LANDSCAPE_IDENTITIES
 from gmviz.identities.local_variance import LOCAL_VARIANCE_IDENTITIES
 from gmviz.identities.noise import NOISE_IDENTITIES
+from gmviz.identities.objectives import OBJECTIVE_IDENTITIES
 from gmviz.identities.points import POINT_IDENTITIES
 from gmviz.identities.samplers import SAMPLER_IDENTITIES
 
@@ -20,5 +21,6 @@ IDENTITIES: tuple[Identity, ...] = (
     *LOCAL_VARIANCE_IDENTITIES,
     *LANDSCAPE_IDENTITIES,
     *POINT_IDENTITIES,
+    *OBJECTIVE_IDENTITIES,
     *SAMPLER_IDENTITIES,
 )
