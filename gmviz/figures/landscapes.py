@@ -70,7 +70,7 @@ def _map(result: Result, side: Side, handle: Handles) -> Panel:
     values = above_lowest(side)
     top = math.ceil(2 * float(np.quantile(values[0], 0.9))) / 2  # a tenth of the first map surpasses it
     ramp = Ramp(side.kind.short, low=PAPER, high=colour(side.kind))
-    heat = Heatmap(values, ramp, (top - DECADES, top), "", "log₁₀ above lowest", bits=8)
+    heat = Heatmap(values, ramp, (top - DECADES, top), "", "above lowest", bits=8, powers=True)
     levels = tuple(top - k / LINES for k in range(DECADES * LINES + 1))
     layers: list[Layer] = [heat, Contours(values, levels, MUTED, width=1.0)]
     path = side.path.theta.movedim(1, 0)
@@ -79,7 +79,7 @@ def _map(result: Result, side: Side, handle: Handles) -> Panel:
     layers.append(handle)
     layers.append(Points(_array(result.reached(side)[:, None]), Q, size=6.0))
     across, up = result.family.parameters
-    subtitle = "above the lowest, powers of ten"
+    subtitle = "above its lowest point"
     return Panel(side.kind.label, result.family.box, tuple(layers), subtitle, across, up, equal=False)
 
 

@@ -48,11 +48,13 @@ def _maps(result: Result) -> tuple[Panel, Panel]:
     lines = _outlines(result)
     ratio = Heatmap(_array(_map(result.ratio.value)), LOG_RATIO, _limits(result), "nats", "log p/q", bits=8)
     slope = np.log10(_array(_map(fisher.at(result.ratio))).clip(1e-30))
-    top = float(np.ceil(slope.max()))
-    integrand = Heatmap(slope, FISHER_INTEGRAND, (top - DECADES, top), "", "log₁₀ ½p‖∇log p/q‖²", bits=8)
+    top = max(-4.0, float(np.ceil(slope.max())))
+    integrand = Heatmap(
+        slope, FISHER_INTEGRAND, (top - DECADES, top), "", "½p‖∇log p/q‖²", bits=8, powers=True
+    )
     return (
         Panel("log p/q", result.extent, (ratio, *lines), "blue: more p, vermilion: more q"),
-        Panel("What Fisher adds up", result.extent, (integrand, *lines), "½p‖∇log p/q‖², powers of ten"),
+        Panel("What Fisher adds up", result.extent, (integrand, *lines), "½p‖∇log p/q‖²"),
     )
 
 

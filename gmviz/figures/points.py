@@ -1,6 +1,7 @@
 """Pictures of points and their gradient: the blurred points, the truth, the error between, and which σ."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,10 +13,10 @@ from gmviz.experiments.points import (
     LINE,
     SIGMAS,
     VORONOI,
-    Average,
     Result,
     Voronoi,
 )
+from gmviz.experiments.score_errors import Average
 from gmviz.figures.animation import (
     Animation,
     Arrows,
@@ -48,7 +49,6 @@ AXIS = Axis("noise", "", SIGMAS.numpy(), "σ", log=True)
 DECADES = (-4.0, 2.0)  # powers of ten of the error that are told apart
 SATURATION = 2.0  # score, in 1/length, at which an arrow has half its full length
 TINTS = Ramp("tints", low=PAPER, high=FRAME)
-UNIT = "1/length²"
 
 
 def animation(result: Result) -> Animation:
@@ -60,6 +60,15 @@ def animation(result: Result) -> Animation:
         panels = (blurred(result), error(result), likelihoods(result))
     else:
         panels = (blurred(result), true(result), error(result))
+    return _played(result, panels)
+
+
+def question(result: Result) -> Animation:
+    """The picture while something is to be guessed: without the likelihoods, which show what they choose."""
+    return _played(result, (blurred(result), true(result), error(result)))
+
+
+def _played(result: Result, panels: tuple[Panel, ...]) -> Animation:
     return Animation(AXIS, panels, tracks(result), poster=poster(result), log_tracks=True)
 
 
@@ -97,8 +106,8 @@ def error(result: Result) -> Panel:
     """What the chosen error adds up, ½ p |Δ score|², in powers of ten."""
     symbol = "p" if result.request.reference is CLEAN else "p_σ"
     shown = result.integrand.clamp(min=10.0 ** (DECADES[0] - 1)).log10().numpy()
-    heat = Heatmap(shown, ERROR, DECADES, "", f"log₁₀ ½{symbol}‖ŝ − s‖²", bits=8)
-    return _plane(result, "Error of the score", f"½{symbol}‖ŝ − s‖², powers of ten", heat)
+    heat = Heatmap(shown, ERROR, DECADES, "", f"½{symbol}‖ŝ − s‖²", bits=8, powers=True)
+    return _plane(result, "Error of the score", f"½{symbol}‖ŝ − s‖²", heat)
 
 
 def voronoi(result: Result, picture: Voronoi) -> tuple[Panel, ...]:
@@ -138,23 +147,24 @@ def _curve(name: str, values: Tensor, colour: Colour, dashed: bool = False) -> t
 def tracks(result: Result) -> tuple[Track, ...]:
     """A, B with what n = ∞ would leave of it, the share memorised; the mass where it is not 1."""
     errors = result.errors
-    found = [_track("A, blurred law", "A", errors.sampling, FISHER, UNIT)]
+    found = [_track("A, blurred law", "A", errors.sampling, FISHER, "diamond")]
     if errors.clean is not None and errors.bias is not None:
-        found.append(_track("B, clean law", "B", errors.clean, P, UNIT))
+        found.append(_track("B, clean law", "B", errors.clean, P, "diamond"))
         # Where it is a negligible part of B, it would only stretch the chart.
         part = errors.bias.value > 0.01 * errors.clean.value
         bias = errors.bias.value.where(part, torch.tensor(math.inf)).numpy()
-        found.append(Track("B for n = ∞", "B, n = ∞", bias, MUTED, unit=UNIT, dashed=True, numeral=False))
+        found.append(Track("B for n = ∞", "B, n = ∞", bias, MUTED, dashed=True, numeral=False))
     share = Average(100 * errors.remembered.value, 100 * errors.remembered.error)
-    found.append(_track("Memorised", "%", share, Q, "% of noisy points"))
+    found.append(_track("Memorised, %", "%", share, Q, "round"))
     if result.request.normaliser is LINE:
         found.append(Track("Mass", "mass", result.mass.numpy(), KL))
     return tuple(found)
 
 
-def _track(label: str, symbol: str, average: Average, colour: Colour, unit: str) -> Track:
-    value, error = average.value.numpy(), average.error.numpy()
-    return Track(label, symbol, value, colour, "diamond" if unit == UNIT else "round", unit, error=error)
+def _track(
+    label: str, symbol: str, average: Average, colour: Colour, mark: Literal["round", "diamond"]
+) -> Track:
+    return Track(label, symbol, average.value.numpy(), colour, mark, error=average.error.numpy())
 
 
 def _plane(result: Result, title: str, subtitle: str, *layers: Layer) -> Panel:
