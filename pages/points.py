@@ -3,6 +3,7 @@
 import streamlit as st
 
 from gmviz.experiments import points as experiment
+from gmviz.experiments.score_errors import PROBES
 from gmviz.figures import points as figure
 from gmviz.ui.cache import cached
 from gmviz.ui.controls import Controls
@@ -25,7 +26,8 @@ def room() -> None:
         fields, button = st.columns([3, 1], vertical_alignment="bottom")
     with fields:
         controls.row(("data", "n", "show"))
-    set_sigma = button.button("Set σ by leave-one-out", width="stretch")
+    alone = controls.value("n") == 1  # nothing is left to leave out
+    set_sigma = button.button("Set σ by leave-one-out", width="stretch", disabled=alone)
     picture = st.container()
     questions = st.container()
     with st.expander("More controls", icon=":material/tune:"):
@@ -35,25 +37,25 @@ def room() -> None:
         request = controls.request()
         controls.write_link(request, stage.asked(request))
         result = cached(experiment.run, request)
-        at = stage.at(request)
+        at, veiled = stage.at(request), stage.veiled(request)
         if set_sigma and result.best_sigma is not None:
             # The player moves only to a place it was not sent to before.
             st.session_state[PRESSED] = st.session_state.get(PRESSED, 0) + 1
             at = result.best_sigma * (1 + 1e-9 * st.session_state[PRESSED])
         player(
-            cached(figure.animation, result),
+            cached(figure.question if veiled else figure.animation, result),
             key="points_player",
             at=at,
-            veiled=stage.veiled(request),
+            veiled=veiled,
             link=controls.link(request, stage.asked(request)),
         )
     with questions:
         stage.draw(request, result.at)
-    details(request, result.table, text.name, hidden=stage.veiled(request))
+    details(request, result.table, text.name, hidden=veiled)
 
 
 room()
 text.show("Formula")
 text.show("What to notice")
-text.show("Method", probes=f"{experiment.PROBES}")
+text.show("Method", probes=f"{PROBES}")
 neighbours(text.name)

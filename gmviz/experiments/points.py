@@ -12,17 +12,15 @@ from gmviz.checks import require
 from gmviz.datasets import DATASETS, Dataset
 from gmviz.densities import Density
 from gmviz.experiments.scene import Scene, nearest
+from gmviz.experiments.score_errors import Errors, score_errors
 from gmviz.experiments.window import Window
 from gmviz.kernel_maps import KernelMaps, kernel_maps
 from gmviz.knobs import Option, check_knobs, choice, knob
 from gmviz.leave_one_out import Likelihoods
-from gmviz.memorising import recall
 from gmviz.nearest_point import nearest_point
 
 SIGMAS = 0.005 * 2 ** (torch.arange(70, dtype=torch.float64) / 8)  # to 1.974: σ² doubles every four steps
 MOST = 5000
-PROBES = 1000  # points at which the errors are averaged
-REMEMBERED = 0.99  # a largest weight above it counts as memorised
 ARROWS = (12, 16)  # rows and columns
 GLASS = 3  # nodes of the Voronoi picture per node of the maps, along each axis
 
@@ -95,34 +93,6 @@ def truth(data: Dataset) -> Truth:
 
 
 @dataclass(frozen=True, eq=False)
-class Average:
-    """A mean along σ with its standard error, both (T,)."""
-
-    value: Float[Tensor, "T"]
-    error: Float[Tensor, "T"]
-
-    @staticmethod
-    def of(values: Float[Tensor, "T m"]) -> "Average":
-        """Over the last axis."""
-        return Average(values.mean(-1), values.std(-1) / math.sqrt(values.shape[-1]))
-
-
-@dataclass(frozen=True, eq=False)
-class Errors:
-    """How far the kernel density's score is from the truth, along σ, and how much of the data it remembers.
-
-    sampling (A): ½E|ŝ − ∇log p_σ|² at x + σz. clean (B): ½E|ŝ − ∇log p|² at x, and its part that n = ∞ would
-    leave, `bias`; None where p has no score. `remembered`: the share of points x_b + σz whose largest weight
-    exceeds `REMEMBERED`.
-    """
-
-    sampling: Average
-    clean: Average | None
-    bias: Average | None
-    remembered: Average
-
-
-@dataclass(frozen=True, eq=False)
 class Voronoi:
     """What the others weigh, 1 − max_b w_b(x), on the window (T, H, W); the nearest point on a finer grid."""
 
@@ -190,14 +160,18 @@ class Result:
 
     def table(self) -> dict[str, list[float]]:
         """Every number along σ, with its standard error, by column."""
-        averages = {"A": self.errors.sampling, "B": self.errors.clean, "B for n = ∞": self.errors.bias}
+        averages = {
+            "A, 1/length²": self.errors.sampling,
+            "B, 1/length²": self.errors.clean,
+            "B for n = ∞, 1/length²": self.errors.bias,
+        }
         columns = {"σ": SIGMAS}
         for name, average in (averages | {"memorised": self.errors.remembered}).items():
             if average is not None:
                 columns |= {name: average.value, f"{name} error": average.error}
-        columns |= {"leave-one-out": self.leave_one_out}
+        columns |= {"leave-one-out, nats": self.leave_one_out}
         columns |= {"leave-one-out error": self.likelihoods.leave_one_out_error}
-        columns |= {"training": self.training, "mass": self.mass}
+        columns |= {"training, nats": self.training, "mass": self.mass}
         return {name: values.tolist() for name, values in columns.items()}
 
 
@@ -221,7 +195,14 @@ def run(request: Request) -> Result:
         voronoi=_voronoi(window, maps, points) if request.show is VORONOI else None,
         pull=arrows.pull.float(),
         true_pull=_true_pull(p, arrows, request.reference).float(),
-        errors=_errors(request, p, points),
+        errors=score_errors(
+            p,
+            points,
+            SIGMAS,
+            own=request.probes is OWN,
+            clean=CLEAN in references(request.data),
+            generator=torch.Generator().manual_seed(MOST + request.seed),  # other draws than the data's
+        ),
         likelihoods=Likelihoods.of(points, SIGMAS),
         mass=SIGMAS * math.sqrt(2 * math.pi) if request.normaliser is LINE else torch.ones_like(SIGMAS),
     )
@@ -259,28 +240,6 @@ def _voronoi(window: Window, maps: KernelMaps, points: Tensor) -> Voronoi:
         for ends, count in zip(_sides(window), (len(window.xs), len(window.ys)), strict=True)
     )
     return Voronoi(-share.clamp(max=0.0).expm1().float(), nearest_point(points, xs, ys)[1])
-
-
-def _errors(request: Request, p: Density, points: Tensor) -> Errors:
-    generator = torch.Generator().manual_seed(MOST + request.seed)  # other draws than the data's
-    fresh = p.sample(PROBES, generator)
-    z = torch.randn(PROBES, 2, dtype=torch.float64, generator=generator)
-    own = points[torch.arange(PROBES) % len(points)]
-    x = fresh if request.probes is FRESH else own
-    seen = recall(points, x, z, SIGMAS)
-    remembered = seen if x is own else recall(points, own, z, SIGMAS)
-    y = x + SIGMAS[:, None, None] * z
-    sampling = _half_square(seen.score - p.noised(SIGMAS).score(y))
-    clean = bias = None
-    if len(references(request.data)) > 1:
-        score = p.score(x)
-        clean = _half_square(recall(points, x, torch.zeros_like(x), SIGMAS).score - score)
-        bias = _half_square(p.noised(SIGMAS).score(x) - score)
-    return Errors(sampling, clean, bias, Average.of((remembered.largest > REMEMBERED).double()))
-
-
-def _half_square(apart: Float[Tensor, "T m 2"]) -> Average:
-    return Average.of(apart.square().sum(-1) / 2)
 
 
 _DEFAULT = Request()

@@ -28,6 +28,7 @@ from gmviz.experiments.points import (
     sample,
 )
 from gmviz.experiments.scene import nearest
+from gmviz.experiments.score_errors import PROBES
 from gmviz.figures import points as figure
 from gmviz.knobs import controls_of
 from gmviz.memorising import recall
@@ -174,9 +175,7 @@ def test_the_datas_own_points_flatter_a_memory() -> None:
     result = run(Request(probes=OWN))
     clean, sampling = result.errors.clean, result.errors.sampling
     assert clean is not None
-    information = (
-        P2.density.score(result.points[torch.arange(experiment.PROBES) % 200]).square().sum(-1).mean()
-    )
+    information = P2.density.score(result.points[torch.arange(PROBES) % 200]).square().sum(-1).mean()
     assert 0.9 * information / 2 < clean.value[0] < 10 * information / 2  # neighbours closer than σ add to it
     assert abs(sampling.value[0].item() - 1 / 0.005**2) < 5 * sampling.error[0].item()
     fresh = run(Request()).errors.sampling.value[0].item()
