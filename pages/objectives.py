@@ -2,7 +2,9 @@
 
 import streamlit as st
 
+from gmviz.experiments import estimators
 from gmviz.experiments import objectives as experiment
+from gmviz.figures import estimators as noise_figure
 from gmviz.figures import objectives as figure
 from gmviz.ui.cache import cached
 from gmviz.ui.controls import Controls
@@ -20,40 +22,49 @@ def room() -> None:
     controls = Controls(text.name, experiment.Request, experiment.SCENES)
     stage = Stage(controls, experiment.SCENES)
     notice(controls.refused)
-    with st.container(key="controls_objectives"):
-        fields, button = st.columns([4, 1], vertical_alignment="bottom")
-    with fields:
-        controls.row(("view", "data", "sigma"))
+    view = controls.value("view")
     setting = experiment.Setting(**{field: controls.value(field) for field in experiment.SHARED})
     allowed, reasons = experiment.offered(setting)
     options = dict.fromkeys(experiment.SLOTS, (experiment.NONE, *allowed)) | {"first": allowed}
-    controls.row(experiment.SLOTS, options=options)
-    if reasons:
-        st.caption("Not offered here: " + "; ".join(reasons) + ".")
+    with st.container(key="controls_objectives", gap=None):
+        fields, button = st.columns([4, 1], vertical_alignment="bottom")
+        with fields:
+            controls.row(experiment.acting(view))
+        controls.row(experiment.SLOTS, options=options)
+        if reasons:
+            st.caption("Not offered here: " + "; ".join(reasons) + ".")
     picture = st.container()
     questions = st.container()
     with st.expander("More controls", icon=":material/tune:"):
-        for row in experiment.FOLDED:
+        for row in experiment.folded(view):
             controls.row(row)
     with picture, explained():
         request = controls.request()
         controls.write_link(request, stage.scene)
         work = Work(text.name, experiment.key(request), experiment.JOB, request.payload)
-        result, whole, words = fits(request, work)
+        fitted, whole, words = fits(request, work)
         with button:
             work.button("Fit", there=whole)
         work.bar()
+        if request.view is experiment.NOISE:
+            result = cached(estimators.run, request.noise)
+            animation = noise_figure.animation(result, fitted)
+            at = stage.at(request)
+        else:
+            result = fitted
+            animation = cached(figure.animation, fitted) if whole else figure.animation(fitted)
+            at = stage.at(request) or float(fitted.steps[-1])
         player(
-            cached(figure.animation, result) if whole else figure.animation(result),
+            animation,
             key="objectives_player",
-            at=stage.at(request) if whole and stage.at(request) else float(result.steps[-1]),
+            at=at,
             veiled=stage.veiled(request),
             link=controls.link(request, stage.scene),
         )
         st.caption(words)
     with questions:
         stage.draw(request, result.at)
-    st.table(figure.costs(result))
+    st.table(figure.costs(fitted))
     details(request, result.table, text.name)
     work.poll()
 

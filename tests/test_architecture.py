@@ -22,7 +22,7 @@ ORDER = (
         *("kernel_maps", "leave_one_out", "memorising", "nearest_point"),
         *("legendre", "noise_paths", "weightings", "families", "landscapes", "quartic", "descent"),
     },
-    {"objectives", "samplers", "likelihood", "adjoint", "metrics", "identities"},
+    {"objectives", "estimator_noise", "samplers", "likelihood", "adjoint", "metrics", "identities"},
     {"runtime", "fitting"},
     {"experiments"},
     {"figures"},

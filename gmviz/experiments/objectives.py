@@ -1,7 +1,7 @@
 """Which loss finds the gradient? Networks fitted side by side to one noised law, judged by the truth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import torch
@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gmviz.checks import require
-from gmviz.experiments import codec
+from gmviz.experiments import codec, estimators
 from gmviz.experiments.courses import Course, beginning, fit, stored, whole
+from gmviz.experiments.estimators import JUDGED, OTHER, Noise
 from gmviz.experiments.scene import Scene
 from gmviz.experiments.trainings import SIDE, Setting, Square, Training
 from gmviz.knobs import Option, check_knobs, choice
@@ -22,16 +23,11 @@ NONE = Option("none", "–")
 OFFERED = (NONE, *OBJECTIVES)
 SLOTS = ("first", "second", "third", "fourth")
 SHARED = tuple(each.name for each in fields(Setting))
-FOLDED = (
-    ("show", "curve", "network", "supply"),
-    ("steps", "batch", "rate", "seed"),
-    ("width", "depth", "frequencies"),
-    ("probes", "slices", "epsilon"),
-)
 JOB = f"{fit.__module__}:{fit.__name__}"
 
 FIT = Option("fit", "Fit")
-VIEWS = (FIT,)
+NOISE = Option("noise", "Estimator noise")
+VIEWS = (FIT, NOISE)
 ERROR, FIELD, CURL = Option("error", "Where it errs"), Option("field", "Arrows"), Option("curl", "Curl")
 SHOWS = (ERROR, FIELD, CURL)
 TRUE, READ = Option("error", "True Fisher error"), Option("reading", "What the loss reads")
@@ -48,6 +44,7 @@ class Request(Setting):
     fourth: Objective | Option = choice(MaximumLikelihood(), OFFERED, label="Fourth")
     show: Option = choice(ERROR, SHOWS, label="Map")
     curve: Option = choice(TRUE, (TRUE, READ), label="Curves")
+    judged: Option = choice(OTHER, JUDGED, label="The model", help="whose losses are taken, at every noise")
 
     def __post_init__(self) -> None:
         check_knobs(self)
@@ -68,6 +65,11 @@ class Request(Setting):
         return trainings
 
     @property
+    def noise(self) -> estimators.Request:
+        """What the view of the estimators' noise asks."""
+        return estimators.Request(self.data, self.judged, self.probes, self.slices)
+
+    @property
     def payload(self) -> list[dict[str, str]]:
         """The fits as text, for the job that makes them."""
         return [codec.encode(training) for training in self.trainings]
@@ -76,6 +78,18 @@ class Request(Setting):
 def key(request: Request) -> str:
     """What the fits of a request depend on, and nothing else."""
     return "; ".join(codec.key(fit, training) for training in request.trainings)
+
+
+def acting(view: Option) -> tuple[str, ...]:
+    """The fields of the first row in a view."""
+    return ("view", "data", "sigma") if view is FIT else ("view", "data", "judged", "probes", "slices")
+
+
+def folded(view: Option) -> tuple[tuple[str, ...], ...]:
+    """The fields below the picture, row by row."""
+    drawn = (("show", "curve", "network", "supply"),) if view is FIT else (("sigma", "network", "supply"),)
+    probes = (("probes", "slices", "epsilon"),) if view is FIT else (("epsilon",),)
+    return (*drawn, ("steps", "batch", "rate", "seed"), ("width", "depth", "frequencies"), *probes)
 
 
 def offered(setting: Setting) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
@@ -98,6 +112,12 @@ class Learned:
     def objective(self) -> Objective:
         """The objective, with the knobs it was given."""
         return self.training.tuned
+
+    @property
+    def passes(self) -> int:
+        """Rows that go through the network for one point: values and tangents."""
+        work = self.objective.work(self.training.head.provides, self.training.data.density.dimension)
+        return work.evaluations + work.tangents
 
     @property
     def model(self) -> Model:
@@ -187,11 +207,13 @@ class Fitted:
         return {name: values.tolist() for name, values in columns.items()}
 
 
-Result = Fitted
+Result = Fitted | Noise
 
 
 def run(request: Request) -> Result:
     """What the view of the request shows; a fit that the store does not have is made now, in seconds."""
+    if request.view is NOISE:
+        return estimators.run(request.noise)
     return Fitted.of(request, [whole(training) for training in request.trainings])
 
 
@@ -210,5 +232,18 @@ def from_store(request: Request) -> tuple[Fitted, bool] | None:
 
 
 _DEFAULT = Request()
-SCENES: tuple[Scene, ...] = ()
+SCENES = (
+    Scene(
+        id="noisy",
+        question="The same network, the same data, noise σ = 0.02. From one sample to the next, the loss of "
+        "ISM spreads by 3. By how much does the loss of DSM spread?",
+        options=("3", "100", "2500"),
+        answer=2,
+        request=replace(_DEFAULT, view=NOISE),
+        at=0.02,
+        takeaway="DSM's loss spreads by {dsm_loss:.0f}, ISM's by {ism_loss:.1f}: almost all of it is the "
+        "constant |z|²/2σ², but the gradient spreads by {dsm_gradient:.0f} against {ism_gradient:.1f} too. "
+        "At σ = 2 it is the other way round: {dsm_loss_wide:.3f} against {ism_loss_wide:.3f}.",
+    ),
+)
 SHIPPED = (_DEFAULT,)

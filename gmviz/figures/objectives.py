@@ -8,10 +8,9 @@ from torch import Tensor
 
 from gmviz.experiments.objectives import CURL, FIELD, READ, Fitted, Learned
 from gmviz.figures.animation import Animation, Arrows, Axis, Contours, Heatmap, Layer, Panel, Track
+from gmviz.figures.estimators import STYLES
 from gmviz.figures.palette import (
-    FISHER,
     FISHER_INTEGRAND,
-    INK,
     KL_INTEGRAND,
     MUTED,
     P_DENSITY,
@@ -27,7 +26,6 @@ ARROWS = 16  # along an axis
 SATURATION = 2.0  # score, in 1/length, at which an arrow has half its full length
 DEPTH = 6.0  # nats below its peak where the map of log p ends
 UNIT = "1/length²"
-STYLES: tuple[tuple[Colour, bool], ...] = ((FISHER, False), (FISHER, True), (INK, False), (INK, True))
 
 
 def animation(result: Fitted) -> Animation:
@@ -57,16 +55,14 @@ def _panel(result: Fitted, each: Learned) -> Panel:
     if result.request.show is not CURL:
         layers.append(_arrows(result, result.score[None], P, "true score"))
         layers.append(_arrows(result, result.scores(each), Q, "learned"))
-    return Panel(each.objective.label, result.square.extent, tuple(layers), _subtitle(result, each))
+    return Panel(_title(each), result.square.extent, tuple(layers))
 
 
-def _subtitle(result: Fitted, each: Learned) -> str:
-    if each.course.ended is not None:
-        return each.course.ended.partition(":")[0] + ": ended early"
-    kind = "energy" if Need.LOG_DENSITY in each.training.head.provides else "free field"
-    if not result.begun:
-        return f"{kind}, not trained yet"
-    return f"{kind}, {each.course.seconds[-1]:.1f} s"
+def _title(each: Learned) -> str:
+    energy = Need.LOG_DENSITY in each.training.head.provides
+    kind = "energy" if energy else "free field"
+    early = "" if each.course.ended is None else f", ended at {each.course.steps[-1]:.0f}"
+    return f"{each.objective.label} ({kind}{early})"
 
 
 def _map(result: Fitted, each: Learned) -> tuple[Heatmap, ...]:
@@ -99,21 +95,15 @@ def _arrows(result: Fitted, scores: Tensor, colour: Colour, label: str) -> Arrow
 
 
 def _tracks(result: Fitted) -> tuple[Track, ...]:
-    """A line per objective, told apart by label, dash and ink."""
-    count = len(result.steps)
+    """A line per objective, in its family's colour."""
     name = "reading" if result.request.curve is READ else "fisher"
-    return tuple(
-        Track(
-            each.objective.label,
-            each.objective.label,
-            _array(each.row(name, count).double()),
-            colour,
-            "diamond",
-            UNIT,
-            dashed=dashed,
-        )
-        for each, (colour, dashed) in zip(result.learned, STYLES, strict=False)
-    )
+    return tuple(_track(each, each.row(name, len(result.steps)).double()) for each in result.learned)
+
+
+def _track(each: Learned, values: Tensor) -> Track:
+    label = each.objective.label
+    colour, dashed = STYLES[each.objective.name]
+    return Track(label, label, _array(values), colour, "diamond", UNIT, dashed=dashed)
 
 
 def costs(result: Fitted) -> dict[str, list[str]]:
