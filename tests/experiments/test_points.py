@@ -252,6 +252,7 @@ def test_five_thousand_points_make_a_small_picture() -> None:
     assert result.best_sigma == pytest.approx(0.218, rel=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", DATASETS, ids=lambda data: data.name)
 def test_every_law_makes_a_picture(data) -> None:
     for reference in experiment.references(data):
