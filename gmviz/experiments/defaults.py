@@ -9,7 +9,7 @@ import tempfile
 
 import torch
 
-from gmviz.experiments import objectives
+from gmviz.experiments import learned, objectives
 from gmviz.experiments.courses import ship, whole
 from gmviz.runtime.places import DEFAULTS, VARIABLE
 
@@ -19,7 +19,7 @@ def main() -> None:
     torch.set_num_threads(1)  # two beside any busy process are many times slower
     for old in DEFAULTS.glob("*.safetensors"):
         old.unlink()
-    index = {}
+    index: dict[str, dict[str, object]] = {}
     trainings = dict.fromkeys(each for request in objectives.SHIPPED for each in request.trainings)
     for training in trainings:
         course = whole(training)
@@ -33,6 +33,10 @@ def main() -> None:
             "seconds": round(seconds, 2),
         }
         print(f"{name}  {training.data.name}  {training.objective.label}  {error:.2%}  {seconds:.1f} s")
+    for lesson in learned.SHIPPED:
+        name, note = learned.ship(lesson)
+        index[name] = note
+        print(f"{name}  {lesson.data.name}  {lesson.matching.label}  {note['relative error']}")
     (DEFAULTS / "index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from gmviz.boxes import Boxes
 from gmviz.datasets import Dataset
 from gmviz.densities import Density, Mixture
-from gmviz.experiments.roads import DATA, P7
+from gmviz.experiments.laws import DATA, P7
 from gmviz.experiments.walks import Walk, class_shares
 from gmviz.knobs import check_knobs, choice, knob
 from gmviz.metrics import MMD, EnergyDistance, Metric, Null, SlicedWasserstein
@@ -77,7 +77,8 @@ def _off(shares: Float[Tensor, "C"], true: Float[Tensor, "C"]) -> float:
 def _affordable(walk: Walk) -> int:
     """Particles whose whole road costs about `WORK`."""
     density = walk.request.known()
-    each = 10.0 if isinstance(density, Boxes) else max(1.0, _size(density) / 30)
+    dear = isinstance(density, Boxes) or walk.request.lesson is not None
+    each = 10.0 if dear else max(1.0, _size(density) / 30)
     return int(max(len(walk.final), min(WANTED, WORK / (each * max(1, walk.total)))))
 
 

@@ -9,14 +9,17 @@ from functools import singledispatch
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from gmviz.boxes import Boxes
 from gmviz.checks import require
-from gmviz.datasets import DATASETS, Dataset
-from gmviz.densities import Density, GaussianMixture, KernelDensity, Mixture
+from gmviz.datasets import Dataset
+from gmviz.densities import Density, KernelDensity, Mixture
 from gmviz.experiments import codec
+from gmviz.experiments.laws import DATA, P7, data_points
+from gmviz.experiments.learned import Lesson, learned
+from gmviz.fitting.noise_levels import MATCHINGS, WEIGHTINGS, Matching, Weighting
 from gmviz.knobs import Option, check_knobs, choice, knob
 from gmviz.samplers import (
     DDIM,
@@ -34,32 +37,27 @@ from gmviz.samplers import (
 )
 from gmviz.schedules import VE, VP, Schedule, SubVP, VPCosine
 from gmviz.score_models import ScoreModel, exact_model
+from gmviz.score_table import tabulated
 
 MOST = 10_000_000  # particles times evaluations of one road
 BLUR = 0.05  # a density with edges has a score only under noise; Langevin sees it through this much
 LADDER = VE(BLUR, 20.0)  # of annealed Langevin
 
 
-def _two_modes() -> tuple[Density, Int[Tensor, "K"]]:
-    means = torch.tensor([[-2.0, 0.0], [2.0, 0.0]], dtype=torch.float64)
-    weights = torch.tensor([0.7, 0.3], dtype=torch.float64)
-    covariances = 0.25 * torch.eye(2, dtype=torch.float64).expand(2, 2, 2)
-    return GaussianMixture(weights, means, covariances), torch.arange(2)
-
-
-TWO_MODES = Dataset("two-modes", "Two modes, .7 and .3", _two_modes)
-DATA = (*DATASETS, TWO_MODES)
-P7 = next(data for data in DATASETS if data.name == "p7")
-
 BUDGETS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 EVALUATIONS, STEPS = Option("evaluations", "evaluations"), Option("steps", "steps")
-PRIOR = Option("prior", "Prior; Langevin in one mode")
+PRIOR = Option("prior", "Each method's prior")
 MATCHED = Option("matched", "Prior with the data's moments")
 MODE = Option("mode", "The heaviest mode, for all")
 POINT = Option("point", "One point, for all")
 SHIFTED = Option("shifted", "A wrong prior, N(δ, 1)")
 STARTS = (PRIOR, MODE, POINT, SHIFTED, MATCHED)
-EXACT, KERNEL = Option("exact", "Exact"), Option("kernel", "Of a few data points")
+SCORES = (EXACT, KERNEL, LEARNED) = (
+    Option("exact", "Exact"),
+    Option("kernel", "Of a few data points"),
+    Option("learned", "Learned by a network"),
+)
+TAUGHT = (ENDLESS, FEW) = Option("endless", "No end of data"), Option("few", "The few data points")
 OWN = Option("own", "Each method's own")
 CLOCKS = (BY_SPENT, BY_NOISE) = (Option("spent", "Evaluations spent"), Option("noise", "Noise level"))
 PRESERVING, EXPLODING = VP(), VE(0.01, 20.0)
@@ -72,8 +70,10 @@ class Settings:
 
     data: Dataset = choice(P7, DATA, label="Data")
     evaluations: int = choice(100, BUDGETS, label="Evaluations for each")
-    start: Option = choice(PRIOR, STARTS, label="Start from")
-    score: Option = choice(EXACT, (EXACT, KERNEL), label="Score")
+    start: Option = choice(
+        PRIOR, STARTS, label="Start from", help="Langevin has no prior: it then starts in the heaviest mode."
+    )
+    score: Option = choice(EXACT, SCORES, label="Score")
     equal: Option = choice(EVALUATIONS, (EVALUATIONS, STEPS), label="Equal in number of")
     schedule: Schedule = choice(PRESERVING, SCHEDULES, label="Noise schedule")
     grid: TimeGrid | Option = choice(OWN, (OWN, *GRIDS), label="Steps spread")
@@ -85,32 +85,45 @@ class Settings:
     signal_to_noise: float = knob(0.22, 0.02, 1.0, 0.01, label="Corrector's signal to noise")
     eta: float = knob(0.0, 0.0, 1.0, 0.05, label="DDIM's η")
     churn: float = knob(0.0, 0.0, 60.0, 1.0, label="Heun's churn")
-    points: int = knob(50, 5, 500, 5, label="Data points of the score")
-    bandwidth: float = knob(0.02, 0.005, 1.0, 0.005, label="Their blur", unit="length")
+    taught: Option = choice(ENDLESS, TAUGHT, label="Learned from")
+    matching: Matching = choice(MATCHINGS[0], MATCHINGS, label="Learned by")
+    weighting: Weighting = choice(WEIGHTINGS[0], WEIGHTINGS, label="Weight of a noise level")
+    points: int = knob(50, 5, 500, 5, label="Data points")
+    bandwidth: float = knob(0.02, 0.005, 1.0, 0.005, label="Blur of the points", unit="length")
     n: int = knob(2000, 100, 5000, 100, label="Particles drawn")
     seed: int = knob(0, 0, 999, 1, label="Seed")
 
     def __post_init__(self) -> None:
         check_knobs(self)
-        affordable = MOST // self.evaluations
-        require(
-            self.n <= affordable, "n", f"at most {affordable} with {self.evaluations} evaluations", self.n
-        )
+        most = MOST // self.evaluations
+        require(self.n <= most, "n", f"at most {most} with {self.evaluations} evaluations", self.n)
+        few = self.score is LEARNED and self.taught is FEW and self.points < FEWEST
+        require(not few, "points", f"at least {FEWEST} for a network to learn from", self.points)
 
     @property
     def truth(self) -> Density:
         """p, the law that is sampled."""
         return self.data.density
 
+    @property
+    def has_points(self) -> bool:
+        """Whether the score knows p only by a few data points."""
+        return self.score is KERNEL or (self.score is LEARNED and self.taught is FEW)
+
     def data_points(self) -> Float[Tensor, "m 2"]:
-        """The points from which the kernel's score is made."""
-        return self.truth.sample(self.points, torch.Generator().manual_seed(7))
+        """The few data points."""
+        return data_points(self.data, self.points)
+
+    @property
+    def lesson(self) -> Lesson | None:
+        """What the network learns, if the score is learned."""
+        if self.score is not LEARNED:
+            return None
+        return Lesson(self.data, self.points if self.has_points else 0, self.matching, self.weighting)
 
     def known(self) -> Density:
-        """The law whose score the samplers see: p, or its points under a narrow kernel."""
-        if self.score is EXACT:
-            return self.truth
-        return KernelDensity(self.data_points(), self.bandwidth)
+        """The law at whose scale the samplers step: p, or its points under a narrow kernel."""
+        return KernelDensity(self.data_points(), self.bandwidth) if self.score is KERNEL else self.truth
 
 
 METHOD_KNOBS = ("schedule", "grid", "step", "inner", "corrections", "signal_to_noise", "eta", "churn")
@@ -127,7 +140,9 @@ class Road(Settings):
         """The road of one sampler under the page's settings."""
         idle = {name for name in METHOD_KNOBS if name not in acting(sampler)}
         idle |= {"shift"} if settings.start is not SHIFTED else set()
-        idle |= {"points", "bandwidth"} if settings.score is EXACT else set()
+        idle |= {"bandwidth"} if settings.score is not KERNEL else set()
+        idle |= {"points"} if not settings.has_points else set()
+        idle |= {"taught", "matching", "weighting"} if settings.score is not LEARNED else set()
         values = {
             each.name: getattr(settings, each.name) for each in fields(Settings) if each.name not in idle
         }
@@ -170,8 +185,13 @@ class Road(Settings):
         return prior.means[0] + z @ torch.linalg.cholesky(prior.covariances[0]).mT
 
     def model(self) -> ScoreModel:
-        """The score as the samplers ask for it."""
-        return exact_model(self.known())
+        """The score as the samplers ask for it; a long chain at one level looks a network up in a table."""
+        if self.lesson is None:
+            return exact_model(self.known())
+        network = learned(self.lesson).model
+        if not isinstance(self.sampler, Langevin):
+            return network
+        return tabulated(network, 1.0, 0.0, self.truth.bounds(6.0), self.n * self.evaluations)
 
 
 def acting(sampler: Sampler) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ panel changes leaves the others untouched, so a page that keeps results recomput
 """
 
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -14,19 +14,20 @@ from torch import Tensor
 
 from gmviz.checks import require
 from gmviz.experiments.judging import Nulls, Perfect, Verdict, judge, nulls, true_shares
+from gmviz.experiments.laws import TWO_MODES
+from gmviz.experiments.learned import ready
+from gmviz.experiments.picker import ALL, FEW, NONE, PICKS
 from gmviz.experiments.prices import Price, Priced, Through
 from gmviz.experiments.roads import (
     BY_NOISE,
+    EXACT,
     EXPLODING,
     KERNEL,
     MATCHED,
-    METHOD_KNOBS,
     MODE,
     SHIFTED,
-    TWO_MODES,
     Road,
     Settings,
-    acting,
 )
 from gmviz.experiments.scene import Scene, nearest
 from gmviz.experiments.walks import NOISES, SPENT, Walk, Way, measured, walk
@@ -34,7 +35,6 @@ from gmviz.knobs import Option, choice, knob
 from gmviz.samplers import (
     DDIM,
     MALA,
-    SAMPLERS,
     AnnealedLangevin,
     DPMSolver2M,
     Heun,
@@ -47,16 +47,9 @@ from gmviz.samplers import (
 )
 
 T = TypeVar("T")
-NONE = Option("none", "–")
-PICKS: tuple[Sampler | Option, ...] = (*SAMPLERS, NONE)
-COMMON: tuple[Sampler | Option, ...] = (
-    *SAMPLERS[:6],
-    NONE,
-)  # the picker's first choice; the rest are asked for
-FEW, ALL = Option("few", "Six common ones"), Option("all", "All twelve")
 PANELS = ("first", "second", "third", "fourth")
 
-ROAD = Option("road", "Distance to p_t, over a perfect sampler's")
+ROAD = Option("road", "Distance to p_t, relative")
 GOAL = Option("goal", "Distance to p")
 SHARE = Option("share", "Share of the first mode")
 SPREAD = Option("spread", "Spread tr Cov(x_t)")
@@ -78,7 +71,9 @@ class Request(Settings):
     third: Sampler | Option = choice(ReverseSDE(), PICKS, label="Panel 3")
     fourth: Sampler | Option = choice(Heun(), PICKS, label="Panel 4")
     offered: Option = choice(FEW, (FEW, ALL), label="Samplers offered")
-    track: Option = choice(ROAD, TRACKS, label="Curve")
+    track: Option = choice(
+        ROAD, TRACKS, label="Curve", help="Relative: as a multiple of what perfect samples read."
+    )
     colour: Option = choice(ENDS, (ENDS, STARTS, DENSITY), label="Colour of the particles")
     arrows: Option = choice(HIDDEN, (HIDDEN, SHOWN), label="Score arrows")
     trail: int = knob(0, 0, 10, 1, label="Trails", unit="frames")
@@ -105,24 +100,6 @@ class Request(Settings):
     def ticks(self) -> Tensor:
         """The values of the clock: percent of the evaluations spent, or noise levels σ/α."""
         return NOISES if self.clock is BY_NOISE else 100 * SPENT
-
-
-def offered(kind: Option, picked: Sequence[Sampler | Option]) -> tuple[Sampler | Option, ...]:
-    """The samplers a picker shows: all if asked for, or if one of the rest is already picked."""
-    return COMMON if kind is FEW and all(each in COMMON for each in picked) else PICKS
-
-
-def folded(picked: Sequence[Sampler | Option], start: Option, score: Option) -> tuple[tuple[str, ...], ...]:
-    """The rows of further controls, without those that act on no panel."""
-    samplers = [each for each in picked if isinstance(each, Sampler)]
-    knobs = [name for name in METHOD_KNOBS if any(name in acting(each) for each in samplers)]
-    if start is SHIFTED:
-        knobs.append("shift")
-    if score is KERNEL:
-        knobs += ["points", "bandwidth"]
-    clock = () if any(isinstance(each, (Langevin, MALA)) for each in samplers) else ("clock",)
-    rows = [tuple(knobs[i : i + 4]) for i in range(0, len(knobs), 4)]
-    return (("track", "colour", "arrows", "trail"), *rows, ("equal", "offered", *clock), ("n", "seed"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +167,11 @@ class Result:
                     step = each.request.step * there.step_size / here.step_size
                     advice = f"That is the slider at {step:g}. {advice}"
                 yield f"{each.sampler.label}: {each.stopped.message} {advice}"
+
+
+def possible(request: Request) -> Request:
+    """The request, with the exact score while the network of a learned one is not there."""
+    return request if request.lesson is None or ready(request.lesson) else replace(request, score=EXACT)
 
 
 def plainly(function: Callable[[Any], T], subject: Any) -> T:

@@ -30,12 +30,11 @@ def chart(data: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     across = alt.X("evaluations:Q", title="evaluations of the score")
     up = alt.Y("distance:Q", title="SW₁ to p (length)").scale(type="log", zero=False)
     base = alt.Chart(data[data["distance"] < float("inf")]).encode(
-        x=across.scale(type="log", domain=(8, 20_000), nice=False), y=up
+        x=across.scale(type="log", domain=(8, 6_000), nice=False), y=up
     )
-    dash = alt.StrokeDash("sampler:N", legend=None)
-    marks = alt.Shape("sampler:N", legend=None)
-    last = base.transform_joinaggregate(last="max(evaluations)", groupby=["sampler"])
-    names = last.transform_filter("datum.evaluations == datum.last").mark_text(align="left", dx=9)
+    legend = alt.Legend(title=None, orient="bottom", labelLimit=400)
+    dash = alt.StrokeDash("sampler:N", legend=legend)
+    marks = alt.Shape("sampler:N", legend=legend)
     return alt.layer(
         base.mark_rule(strokeDash=[2, 3], opacity=0.7).encode(
             x=alt.value(0), x2=alt.value("width"), y="perfect:Q"
@@ -44,5 +43,4 @@ def chart(data: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         base.mark_point(filled=True, size=45).encode(
             shape=marks, tooltip=["sampler:N", "evaluations:Q", "distance:Q", "perfect:Q"]
         ),
-        names.encode(text="sampler:N"),
-    ).properties(height=320)
+    ).properties(height=340)

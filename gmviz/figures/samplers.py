@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gmviz.densities import Density
 from gmviz.experiments.judging import KERNEL_N, METRICS, true_shares
-from gmviz.experiments.roads import BY_NOISE, KERNEL, Road
+from gmviz.experiments.roads import BY_NOISE, Road
 from gmviz.experiments.samplers import DENSITY, ENDS, GOAL, ROAD, SHARE, SHOWN, Request, Result
 from gmviz.experiments.walks import Walk, Way, class_shares, law_at
 from gmviz.experiments.window import Window
@@ -108,7 +108,7 @@ def _panel(request: Request, plane: Plane, walk: Walk) -> Panel:
     if request.arrows is SHOWN:
         layers.append(_arrows(plane, walk.request, levels))
     layers.append(_particles(request, plane, walk))
-    if request.score is KERNEL:
+    if request.has_points:
         layers.append(Points(request.data_points().numpy()[None], INK, size=2.5, label="data points"))
     spent = f"{int(walk.evaluations[-1])} evaluations"
     subtitle = spent if walk.stopped is None else f"stopped: {int(walk.evaluations[-1])} of {walk.total}"

@@ -6,19 +6,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gmviz.experiments import codec
+from gmviz.experiments import codec, picker
 from gmviz.experiments import samplers as page
 from gmviz.experiments.judging import Perfect, judge, nulls, true_shares
+from gmviz.experiments.laws import DATA, P7
 from gmviz.experiments.prices import Price, curve, offers, price
 from gmviz.experiments.roads import (
     BY_NOISE,
-    DATA,
     EVALUATIONS,
     EXPLODING,
     KERNEL,
     METHOD_KNOBS,
     MODE,
-    P7,
     POINT,
     PRIOR,
     SHIFTED,
@@ -54,7 +53,7 @@ every_sampler = pytest.mark.parametrize("sampler", SAMPLERS, ids=NAMED)
 
 def alone(sampler, **settings):
     """The result of one panel."""
-    one = dict.fromkeys(page.PANELS, page.NONE) | {"first": sampler}
+    one = dict.fromkeys(page.PANELS, picker.NONE) | {"first": sampler}
     return page.run(replace(SMALL, **one | settings))
 
 
@@ -304,7 +303,7 @@ def test_variance_is_preserved_only_if_it_was_one():
 @pytest.mark.slow
 def test_a_verdict_beside_its_null():
     """20000 samples of the reverse SDE read what perfect ones do; Langevin in one mode misses 40 %."""
-    result = page.run(replace(DEFAULT, third=ReverseSDE(), second=page.NONE))
+    result = page.run(replace(DEFAULT, third=ReverseSDE(), second=picker.NONE))
     langevin, sde, flow = result.verdicts
     null = result.nulls(sde.n)
     assert sde.n == 20000
@@ -386,7 +385,7 @@ def test_a_step_too_large_ends_in_a_sentence_with_a_remedy():
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
-        (dict.fromkeys(page.PANELS, page.NONE), "sampler"),
+        (dict.fromkeys(page.PANELS, picker.NONE), "sampler"),
         ({"clock": BY_NOISE}, "clock"),
         ({"n": 5000, "evaluations": 5000}, "n must be at most 2000"),
         ({"n": 0}, "n must be"),
@@ -430,9 +429,9 @@ def test_a_request_and_a_road_are_read_back_from_their_text():
 
 
 def test_the_picker_never_hides_what_is_picked():
-    assert page.offered(page.FEW, [Langevin(), page.NONE]) == page.COMMON
-    assert page.offered(page.FEW, [Langevin(), MALA()]) == page.PICKS
-    rows = page.folded([Langevin(), page.NONE], PRIOR, DEFAULT.score)
+    assert picker.offered(picker.FEW, [Langevin(), picker.NONE]) == picker.COMMON
+    assert picker.offered(picker.FEW, [Langevin(), MALA()]) == picker.PICKS
+    rows = picker.folded([Langevin(), picker.NONE], PRIOR, DEFAULT.score)
     names = {name for row in rows for name in row}
     assert "step" in names
     assert not names & {"eta", "churn", "shift", "points", "schedule", "clock"}
