@@ -103,7 +103,7 @@ def test_scrubbing_and_keys_move_the_numbers(page, address):
 
 
 def test_the_probe_reads_the_map(page, address):
-    """In the left mode log p/q is log(.8/.2) = 1.386, and the neighbouring maps are read at the same place."""
+    """In the left mode log p/q is log(.8/.2) = 1.386."""
     opened(page, address)
     stage = page.locator(".gmviz-player").first
     frame = json.loads(stage.get_attribute("data-frames"))[0]
