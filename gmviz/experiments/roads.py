@@ -18,7 +18,7 @@ from gmviz.datasets import Dataset
 from gmviz.densities import Density, KernelDensity, Mixture
 from gmviz.experiments import codec
 from gmviz.experiments.laws import DATA, P7, data_points
-from gmviz.experiments.learned import Lesson, learned
+from gmviz.experiments.learned import FEWEST, Lesson, learned
 from gmviz.fitting.noise_levels import MATCHINGS, WEIGHTINGS, Matching, Weighting
 from gmviz.knobs import Option, check_knobs, choice, knob
 from gmviz.samplers import (
