@@ -16,7 +16,7 @@ from torch import Tensor
 from gmviz.densities import Density
 from gmviz.experiments.judging import KERNEL_N, METRICS, true_shares
 from gmviz.experiments.roads import BY_NOISE, Road
-from gmviz.experiments.samplers import DENSITY, ENDS, GOAL, ROAD, SHARE, SHOWN, Request, Result
+from gmviz.experiments.samplers import DENSITY, ENDS, GOAL, ROAD, SHARE, SHOWN, SPREAD, Request, Result
 from gmviz.experiments.walks import Walk, Way, class_shares, law_at
 from gmviz.experiments.window import Window
 from gmviz.figures.animation import (
@@ -39,6 +39,12 @@ from gmviz.metrics import Null
 ROWS, COLUMNS = 34, 45  # nodes of the map behind the particles
 ARROW_ROWS, ARROW_COLUMNS = 9, 12
 DEPTH = 5.0  # nats below its peak where the map of p_t ends
+READ = {
+    ROAD: "Curves: SW₁ from the particles to p_t, as a multiple of what perfect samples read",
+    GOAL: "Curves: SW₁ from the particles to p",
+    SHARE: "Curves: the share of mode 1 among the particles, given x_t under p_t",
+    SPREAD: "Curves: tr Cov of the particles",
+}
 QUARTERS = ("right, up", "left, up", "left, down", "right, down")
 
 
@@ -56,6 +62,7 @@ def animation(result: Result) -> Animation:
         tuple(_panel(request, plane, each) for each in result.walks),
         tracks,
         log_tracks=log,
+        formula=READ[request.track],
         seconds=7.0,
         budget=DEFAULT_BUDGET if small else LARGEST,
     )
@@ -107,9 +114,9 @@ def _panel(request: Request, plane: Plane, walk: Walk) -> Panel:
     layers: list[Layer] = [_density(plane, levels)]
     if request.arrows is SHOWN:
         layers.append(_arrows(plane, walk.request, levels))
-    layers.append(_particles(request, plane, walk))
     if request.has_points:
-        layers.append(Points(request.data_points().numpy()[None], INK, size=2.5, label="data points"))
+        layers.append(Points(request.data_points().numpy()[None], INK, size=4.0, label="data points"))
+    layers.append(_particles(request, plane, walk))
     spent = f"{int(walk.evaluations[-1])} evaluations"
     subtitle = spent if walk.stopped is None else f"stopped: {int(walk.evaluations[-1])} of {walk.total}"
     return Panel(walk.sampler.label, plane.extent, tuple(layers), subtitle)
