@@ -53,7 +53,8 @@ def test_a_deep_link_is_the_first_request_of_a_fresh_server(browser):
         assert (
             page.locator('[data-testid="stSelectbox"] input').first.input_value() == "Three blobs against two"
         )
-        assert page.get_by_role("link", name="Home").count() == 1, "the menu of the app is there"
+        menu = page.locator('[data-testid="stSidebarNavLink"]', has_text="Home")
+        assert menu.count() == 1, "the menu of the app is there"
 
 
 def test_the_first_picture_says_it_without_a_click(page, address):
@@ -77,9 +78,10 @@ def test_a_link_that_asks_too_much_is_told_so(page, address):
 
 def test_a_slider_changes_twice_while_it_plays(page, address):
     opened(page, address, still=False)
+    state = page.locator(".gmviz-player").first
+    until(page, lambda: state.get_attribute("data-state") == "paused" and readout(page).endswith("8.0"))
     page.get_by_role("button", name="Repeat").click()
-    if page.get_by_role("button", name="Play", exact=True).count():
-        page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Play", exact=True).click()
     for weight in ("0.81", "0.82"):
         before = readout(page)
         press_slider(page, "Weight of p's left mode", "ArrowRight")
