@@ -163,3 +163,13 @@ def test_the_probe_point_is_dragged_and_its_sliders_follow(page, address):
     assert x_read > 0.8
     until(page, lambda: re.search(r"probe_x=([\d.]+)", page.url) is not None)
     until(page, lambda: abs(float(re.search(r"probe_x=([\d.]+)", page.url)[1]) - x_read) < 0.02)
+
+
+def test_a_click_on_the_map_brings_the_probe_there(page, address):
+    opened(page, address, "/local_variance")
+    frame = json.loads(page.locator(".gmviz-player").first.get_attribute("data-frames"))[0]
+    canvas = page.locator(".gmviz-player canvas").first.bounding_box()
+    page.mouse.click(
+        canvas["x"] + frame["x"] + 0.25 * frame["w"], canvas["y"] + frame["y"] + 0.5 * frame["h"]
+    )
+    until(page, lambda: re.search(r"probe_x=-[\d.]+", page.url) is not None)

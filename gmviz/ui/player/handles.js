@@ -91,6 +91,14 @@ export class HandleButtons {
     this.put(handle, places[2 * handle.index] + dx * by * (x1 - x0), places[2 * handle.index + 1] + dy * by * (y1 - y0));
   }
 
+  /** A click on a panel with a single handle brings the handle there. */
+  fetch(point) {
+    const own = point ? this.buttons.filter((handle) => handle.panelIndex === point.panel) : [];
+    if (own.length !== 1) return;
+    this.grabbed(false);
+    this.put(own[0], point.x, point.y);
+  }
+
   put(handle, x, y) {
     const [x0, x1, y0, y1] = handle.box;
     const place = [clamp(x, x0, x1), clamp(y, y0, y1)];

@@ -77,7 +77,10 @@ export class Input {
     const { player } = this;
     if (event.target.tagName === "BUTTON" || !player.view.plan) return;
     const place = this.placeOf(event);
-    if (!this.inChart(place)) return void this.probe(place);
+    if (!this.inChart(place)) {
+      if (event.pointerType === "mouse") player.handles.fetch(pointAt(player.animation.panels, player.view.plan.cells, ...place));
+      return void this.probe(place);
+    }
     this.scrubbing = true;
     player.picture.setPointerCapture(event.pointerId);
     this.scrubTo(place);
