@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from gmviz.experiments import estimators
 from gmviz.experiments import objectives as experiment
-from gmviz.figures import estimators as noise_figure
+from gmviz.experiments.courses import Course
+from gmviz.experiments.objective_scenes import SCENES
 from gmviz.figures import objectives as figure
 from gmviz.ui.cache import cached
 from gmviz.ui.controls import Controls
@@ -19,61 +19,62 @@ text = open_page(__file__)
 
 
 def room() -> None:
-    controls = Controls(text.name, experiment.Request, experiment.SCENES)
-    stage = Stage(controls, experiment.SCENES)
+    controls = Controls(text.name, experiment.Request, SCENES)
+    stage = Stage(controls, SCENES)
     notice(controls.refused)
     view = controls.value("view")
-    setting = experiment.Setting(**{field: controls.value(field) for field in experiment.SHARED})
-    allowed, reasons = experiment.offered(setting)
-    options = dict.fromkeys(experiment.SLOTS, (experiment.NONE, *allowed)) | {"first": allowed}
+    allowed, reasons = experiment.offered({field: controls.value(field) for field in experiment.SHARED})
     with st.container(key="controls_objectives", gap=None):
         fields, button = st.columns([4, 1], vertical_alignment="bottom")
         with fields:
             controls.row(experiment.acting(view))
-        controls.row(experiment.SLOTS, options=options)
-        if reasons:
-            st.caption("Not offered here: " + "; ".join(reasons) + ".")
+        if view is experiment.FIT:
+            controls.row(experiment.SLOTS, options=allowed)
+            if reasons:
+                st.caption("Not offered here: " + "; ".join(reasons) + ".")
     picture = st.container()
     questions = st.container()
-    with st.expander("More controls", icon=":material/tune:"):
-        for row in experiment.folded(view):
-            controls.row(row)
+    rows = experiment.folded(view)
+    with st.expander("More controls", icon=":material/tune:") if rows else st.container():
+        for row in rows:
+            controls.row(row, options=allowed)
     with picture, explained():
         request = controls.request()
         controls.write_link(request, stage.scene)
         work = Work(text.name, experiment.key(request), experiment.JOB, request.payload)
-        fitted, whole, words = fits(request, work)
-        with button:
-            work.button("Fit", there=whole)
-        work.bar()
-        if request.view is experiment.NOISE:
-            result = cached(estimators.run, request.noise)
-            animation = noise_figure.animation(result, fitted)
-            at = stage.at(request)
-        else:
-            result = fitted
-            animation = cached(figure.animation, fitted) if whole else figure.animation(fitted)
-            at = stage.at(request) or float(fitted.steps[-1])
+        courses, whole, origin = fits(request, work)
+        if request.trainings:
+            with button:
+                work.button("Fit", there=whole)
+            work.bar()
+        result = experiment.seen(request, courses, cached)
+        newest = result.newest if view in (experiment.FIT, experiment.WEIGHTS) else None
         player(
-            animation,
+            figure.animation(request, result),
             key="objectives_player",
-            at=at,
+            at=stage.at(request) if whole and stage.at(request) else newest,
             veiled=stage.veiled(request),
             link=controls.link(request, stage.scene),
+            on_moved=lambda moved: controls.follow(moved, experiment.dragged(moved)),
         )
-        st.caption(words)
+        if request.trainings:
+            st.caption(origin)
+        if newest is not None and not stage.veiled(request):
+            for fault in result.faults:
+                st.warning(fault, icon=":material/warning:")
     with questions:
         stage.draw(request, result.at)
-    st.table(figure.costs(fitted))
+    if request.trainings:
+        st.table(figure.costs(result.learned))
     details(request, result.table, text.name)
     work.poll()
 
 
-def fits(request: experiment.Request, work: Work) -> tuple[experiment.Fitted, bool, str]:
+def fits(request: experiment.Request, work: Work) -> tuple[tuple[Course, ...], bool, str]:
     """What is there of the fits, whether that is all, and where it comes from."""
     now = work.now
     if now is not None and (courses := now.result or now.partial):
-        return experiment.Fitted.of(request, courses), now.result is not None, "Fitted just now."
+        return courses, now.result is not None, "Fitted just now."
     if found := experiment.from_store(request):
         return found[0], True, "From the store, made with the package." if found[1] else "From the store."
     return cached(experiment.untouched, request), False, "Not trained yet: press Fit."

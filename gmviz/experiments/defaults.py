@@ -9,8 +9,9 @@ import tempfile
 
 import torch
 
-from gmviz.experiments import learned, objectives
+from gmviz.experiments import learned
 from gmviz.experiments.courses import ship, whole
+from gmviz.experiments.objective_scenes import SHIPPED
 from gmviz.runtime.places import DEFAULTS, VARIABLE
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     for old in DEFAULTS.glob("*.safetensors"):
         old.unlink()
     index: dict[str, dict[str, object]] = {}
-    trainings = dict.fromkeys(each for request in objectives.SHIPPED for each in request.trainings)
+    trainings = dict.fromkeys(each for request in SHIPPED for each in request.trainings)
     for training in trainings:
         course = whole(training)
         name = ship(training, course)

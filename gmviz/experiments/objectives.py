@@ -1,23 +1,21 @@
 """Which loss finds the gradient? Networks fitted side by side to one noised law, judged by the truth."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
-
-import torch
-from jaxtyping import Float
-from torch import Tensor
+from typing import Any
 
 from gmviz.checks import require
-from gmviz.experiments import codec, estimators
+from gmviz.experiments import codec, estimators, hard_edges, mode_weights, targets
 from gmviz.experiments.courses import Course, beginning, fit, stored, whole
 from gmviz.experiments.estimators import JUDGED, OTHER, Noise
-from gmviz.experiments.scene import Scene
-from gmviz.experiments.trainings import SIDE, Setting, Square, Training
-from gmviz.knobs import Option, check_knobs, choice
-from gmviz.models import Model
+from gmviz.experiments.fits import Fitted, Learned
+from gmviz.experiments.hard_edges import CLEAN, NOISED, Edges
+from gmviz.experiments.mode_weights import ModeWeights
+from gmviz.experiments.targets import Targets
+from gmviz.experiments.trainings import Setting, Training
+from gmviz.knobs import Option, check_knobs, choice, knob
 from gmviz.objectives import DSM, ISM, OBJECTIVES, SSMVR, MaximumLikelihood, Objective
-from gmviz.objectives.objective import noised
 
 NONE = Option("none", "–")
 OFFERED = (NONE, *OBJECTIVES)
@@ -27,7 +25,10 @@ JOB = f"{fit.__module__}:{fit.__name__}"
 
 FIT = Option("fit", "Fit")
 NOISE = Option("noise", "Estimator noise")
-VIEWS = (FIT, NOISE)
+WEIGHTS = Option("weights", "Mode weights")
+TARGET = Option("target", "Why DSM works")
+EDGE = Option("edge", "Hard edges")
+VIEWS = (FIT, NOISE, WEIGHTS, TARGET, EDGE)
 ERROR, FIELD, CURL = Option("error", "Where it errs"), Option("field", "Arrows"), Option("curl", "Curl")
 SHOWS = (ERROR, FIELD, CURL)
 TRUE, READ = Option("error", "True Fisher error"), Option("reading", "What the loss reads")
@@ -44,6 +45,13 @@ class Request(Setting):
     fourth: Objective | Option = choice(MaximumLikelihood(), OFFERED, label="Fourth")
     show: Option = choice(ERROR, SHOWS, label="Map")
     curve: Option = choice(TRUE, (TRUE, READ), label="Curves")
+    near: float = knob(0.1, 0.05, 0.5, 0.05, label="Little noise σ", unit="length")
+    cure: float = knob(0.5, 0.1, 2.0, 0.05, label="More noise σ", unit="length")
+    matched: Objective = choice(DSM(), mode_weights.MATCHED, label="Score matching by")
+    probe_x: float = knob(1.0, -4.0, 4.0, 0.05, label="Probe x")
+    probe_y: float = knob(2.0, -4.0, 4.0, 0.05, label="Probe y")
+    edges: Option = choice(CLEAN, (CLEAN, NOISED), label="The edges")
+    blur: float = knob(0.2, 0.05, 0.5, 0.05, label="Noise on the edges σ", unit="length")
     judged: Option = choice(OTHER, JUDGED, label="The model", help="whose losses are taken, at every noise")
 
     def __post_init__(self) -> None:
@@ -56,7 +64,11 @@ class Request(Setting):
 
     @property
     def trainings(self) -> tuple[Training, ...]:
-        """The fits, each once, in the order of the choice fields; `ValueError` if one cannot run."""
+        """The fits that the view shows, each once; `ValueError` if one cannot run."""
+        if self.view in (TARGET, EDGE):
+            return ()
+        if self.view is WEIGHTS:
+            return mode_weights.trainings(self.setting, self.near, self.cure, self.matched)
         chosen = dict.fromkeys(getattr(self, slot) for slot in SLOTS)
         trainings = tuple(self.setting.training(each) for each in chosen if isinstance(each, Objective))
         for training in trainings:
@@ -68,6 +80,16 @@ class Request(Setting):
     def noise(self) -> estimators.Request:
         """What the view of the estimators' noise asks."""
         return estimators.Request(self.data, self.judged, self.probes, self.slices)
+
+    @property
+    def target(self) -> targets.Request:
+        """What the view of DSM's targets asks."""
+        return targets.Request(self.data, self.probe_x, self.probe_y, self.seed)
+
+    @property
+    def edge(self) -> hard_edges.Request:
+        """What the view of hard edges asks."""
+        return hard_edges.Request(self.edges, self.blur)
 
     @property
     def payload(self) -> list[dict[str, str]]:
@@ -82,168 +104,100 @@ def key(request: Request) -> str:
 
 def acting(view: Option) -> tuple[str, ...]:
     """The fields of the first row in a view."""
-    return ("view", "data", "sigma") if view is FIT else ("view", "data", "judged", "probes", "slices")
+    return {
+        FIT: ("view", "data", "sigma"),
+        NOISE: ("view", "data", "judged", "probes", "slices"),
+        WEIGHTS: ("view", "matched", "near", "cure"),
+        TARGET: ("view", "data", "probe_x", "probe_y"),
+        EDGE: ("view", "edges", "blur"),
+    }[view]
 
 
 def folded(view: Option) -> tuple[tuple[str, ...], ...]:
     """The fields below the picture, row by row."""
-    drawn = (("show", "curve", "network", "supply"),) if view is FIT else (("sigma", "network", "supply"),)
-    probes = (("probes", "slices", "epsilon"),) if view is FIT else (("epsilon",),)
-    return (*drawn, ("steps", "batch", "rate", "seed"), ("width", "depth", "frequencies"), *probes)
+    if view is EDGE:
+        return ()
+    if view is TARGET:
+        return (("seed",),)
+    training = ("steps", "batch", "rate", "seed")
+    network = ("width", "depth", "frequencies")
+    if view is WEIGHTS:
+        return (training, (*network, "supply"))
+    if view is NOISE:
+        return (SLOTS, ("sigma", "network", "supply", "epsilon"), training, network)
+    return (("show", "curve", "network", "supply"), training, network, ("probes", "slices", "epsilon"))
 
 
-def offered(setting: Setting) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
-    """The objectives that can run in a setting, and for each other one a sentence that says why not."""
+def dragged(moved: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    """The fields that follow when the probe is dragged, held within their range."""
+    if "probe" not in moved:
+        return {}
+    x, y = (min(4.0, max(-4.0, round(each, 2))) for each in moved["probe"])
+    return {"probe_x": x, "probe_y": y}
+
+
+def offered(values: Mapping[str, Any]) -> tuple[dict[str, Sequence[Any]], tuple[str, ...]]:
+    """The options of the four choice fields in a setting, and why each other objective is not among them."""
+    setting = Setting(**values)
     reasons = {each: setting.training(each).refusal for each in OBJECTIVES}
-    return (
-        tuple(each for each, reason in reasons.items() if reason is None),
-        tuple(dict.fromkeys(reason for reason in reasons.values() if reason is not None)),
-    )
+    able = tuple(each for each, reason in reasons.items() if reason is None)
+    options: dict[str, Sequence[Any]] = dict.fromkeys(SLOTS, (NONE, *able))
+    return options | {SLOTS[0]: able}, tuple(dict.fromkeys(filter(None, reasons.values())))
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
-    """A fit and its course so far."""
+class Compared:
+    """The noise of the estimators, and what the fits have reached for what they cost."""
 
-    training: Training
-    course: Course
-
-    @property
-    def objective(self) -> Objective:
-        """The objective, with the knobs it was given."""
-        return self.training.tuned
+    noise: Noise
+    fitted: Fitted
 
     @property
-    def passes(self) -> int:
-        """Rows that go through the network for one point: values and tangents."""
-        work = self.objective.work(self.training.head.provides, self.training.data.density.dimension)
-        return work.evaluations + work.tangents
-
-    @property
-    def model(self) -> Model:
-        """The last model."""
-        network = self.training.fit.network(self.training.source)
-        return network.with_parameters(self.course.parameters)
-
-    def row(self, name: str, length: int) -> Float[Tensor, "t"]:
-        """A row of the course at `length` looks: a fit that ended early reads +∞ from then on."""
-        values = getattr(self.course, name)[:length]
-        return torch.nn.functional.pad(values, (0, length - len(values)), value=float("inf"))
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """Up to four fits on one clock, with the truth on the square: log p_σ (H, W) and its score (H, W, 2)."""
-
-    request: Request
-    learned: tuple[Learned, ...]
-    square: Square
-    log_p: Float[Tensor, "h w"]
-    score: Float[Tensor, "h w 2"]
-
-    @staticmethod
-    def of(request: Request, courses: Sequence[Course]) -> "Fitted":
-        """The fits of a request with what is there of their courses."""
-        square = request.trainings[0].square
-        law = noised(request.data.density, request.sigma)
-        log_p, score = law.value_and_score(square.nodes)
-        return Fitted(
-            request,
-            tuple(map(Learned, request.trainings, courses)),
-            square,
-            log_p.unflatten(0, (SIDE, SIDE)),
-            score.unflatten(0, (SIDE, SIDE)),
-        )
-
-    @cached_property
-    def steps(self) -> Float[Tensor, "t"]:
-        """The looks that all fits have had which have not ended."""
-        lengths = [len(each.course.steps) for each in self.learned if each.course.ended is None]
-        longest = max((each.course.steps for each in self.learned), key=len)
-        return longest[: min(lengths, default=len(longest))]
-
-    @property
-    def begun(self) -> bool:
-        """Whether there is more than the networks before their first step."""
-        return bool(self.steps[-1] > 0)
-
-    def scores(self, each: Learned) -> Float[Tensor, "t h w 2"]:
-        """A learned field at every look; of a fit that ended, its last."""
-        scores = each.course.scores[: len(self.steps)]
-        return torch.cat([scores, scores[-1:].expand(len(self.steps) - len(scores), -1, -1, -1)])
-
-    def error_map(self, each: Learned) -> Float[Tensor, "t h w"]:
-        """½ p_σ ‖s − ∇log p_σ‖², whose integral is the Fisher error."""
-        apart = (self.scores(each).double() - self.score).square().sum(-1)
-        return self.log_p.exp() * apart / 2
+    def learned(self) -> tuple[Learned, ...]:
+        """The fits."""
+        return self.fitted.learned
 
     def at(self, position: float) -> dict[str, float]:
-        """The numbers at the training step closest to `position`."""
-        i = int((self.steps - position).abs().argmin())
-        numbers: dict[str, float] = {}
-        for each in self.learned:
-            name, count = each.training.objective.name.replace("-", "_"), len(self.steps)
-            constant = float(each.objective.offset(self.request.data.density).value)
-            reading = float(each.row("reading", count)[i])
-            numbers |= {
-                f"{name}_fisher": float(each.row("fisher", count)[i]),
-                f"{name}_percent": 100 * float(each.row("relative", count)[i]),
-                f"{name}_reading": reading,
-                f"{name}_loss": reading - constant,
-                f"{name}_constant": -constant,
-            }
-        return numbers
+        """The deviations at the σ closest to `position`."""
+        return self.noise.at(position)
 
     def table(self) -> dict[str, list[float]]:
-        """Errors, readings and seconds along the training, by column."""
-        columns = {"step": self.steps}
-        for each in self.learned:
-            label = each.objective.label
-            columns |= {
-                f"{label} Fisher error": each.row("fisher", len(self.steps)),
-                f"{label} loss + constant": each.row("reading", len(self.steps)),
-                f"{label} seconds": each.row("seconds", len(self.steps)),
-            }
-        return {name: values.tolist() for name, values in columns.items()}
+        """Every deviation along σ, by column."""
+        return self.noise.table()
 
 
-Result = Fitted | Noise
+Result = Fitted | Compared | ModeWeights | Targets | Edges
+Kept = Callable[[Callable[[Any], Any], Any], Any]  # calls a function of a request, or remembers its value
 
 
 def run(request: Request) -> Result:
     """What the view of the request shows; a fit that the store does not have is made now, in seconds."""
-    if request.view is NOISE:
-        return estimators.run(request.noise)
-    return Fitted.of(request, [whole(training) for training in request.trainings])
+    return seen(request, [whole(training) for training in request.trainings])
 
 
-def untouched(request: Request) -> Fitted:
-    """The networks before their first step."""
-    return Fitted.of(request, [beginning(training) for training in request.trainings])
+def seen(
+    request: Request, courses: Sequence[Course], kept: Kept = lambda function, asked: function(asked)
+) -> Result:
+    """What the view shows with what is there of the courses of its trainings."""
+    if request.view is TARGET:
+        return kept(targets.run, request.target)
+    if request.view is EDGE:
+        return kept(hard_edges.run, request.edge)
+    if request.view is WEIGHTS:
+        return ModeWeights.of(request.trainings, courses)
+    fitted = Fitted.of(request.trainings, courses)
+    return Compared(kept(estimators.run, request.noise), fitted) if request.view is NOISE else fitted
 
 
-def from_store(request: Request) -> tuple[Fitted, bool] | None:
-    """The whole fits if the store has all of them, and whether all came with the package."""
+def untouched(request: Request) -> tuple[Course, ...]:
+    """The courses of networks before their first step."""
+    return tuple(beginning(training) for training in request.trainings)
+
+
+def from_store(request: Request) -> tuple[tuple[Course, ...], bool] | None:
+    """The whole courses if the store has all of them, and whether all came with the package."""
     found = [stored(training) for training in request.trainings]
     kept = [each for each in found if each is not None]
     if len(kept) < len(found):
         return None
-    return Fitted.of(request, [course for course, _ in kept]), all(shipped for _, shipped in kept)
-
-
-_DEFAULT = Request()
-SCENES = (
-    Scene(
-        id="noisy",
-        question="The same network, the same data, noise σ = 0.02. From one sample to the next, the loss of "
-        "ISM spreads by 3. By how much does the loss of DSM spread?",
-        options=("3", "100", "2500"),
-        answer=2,
-        request=replace(_DEFAULT, view=NOISE),
-        at=0.02,
-        takeaway="DSM's loss spreads by {dsm_loss:.0f}, ISM's by {ism_loss:.1f}: almost all of it is the "
-        "constant |z|²/2σ², but the gradient spreads by {dsm_gradient:.0f} against {ism_gradient:.1f} too. "
-        "At σ = 2 it is the other way round: {dsm_loss_wide:.3f} against {ism_loss_wide:.3f}.",
-    ),
-)
-SHIPPED = (_DEFAULT,)
+    return tuple(course for course, _ in kept), all(shipped for _, shipped in kept)

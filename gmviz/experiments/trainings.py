@@ -33,8 +33,8 @@ class Supply:
 
 
 FRESH = Supply("fresh", "fresh in every step", None)
-FEW = Supply("200", "200, and no more", 200)
-SUPPLIES = (FRESH, Supply("2000", "2000, and no more", 2000), FEW)
+MANY = Supply("2000", "2000, and no more", 2000)
+SUPPLIES = (FRESH, MANY, Supply("200", "200, and no more", 200))
 
 AS_NEEDED = Option("as-needed", "a score; an energy where log q is needed")
 SCORES = Option("scores", "scores (free fields)")

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from gmviz.experiments.estimators import Noise
-from gmviz.experiments.objectives import Fitted, Learned
+from gmviz.experiments.fits import Fitted, Learned
+from gmviz.experiments.objectives import Compared
 from gmviz.figures.animation import Animation, Axis, Layer, Panel, Points, Polyline, Segments, Track
 from gmviz.figures.palette import FISHER, INK, KL, MUTED, Colour, P
 
@@ -23,10 +24,11 @@ STYLES: dict[str, tuple[Colour, bool]] = {  # families by colour: denoising, by 
 }
 
 
-def animation(noise: Noise, fitted: Fitted | None) -> Animation:
+def compared(result: Compared) -> Animation:
     """The spread of each loss as tracks, that of each gradient, and the errors of the fits that are there."""
+    noise, fitted = result.noise, result.fitted
     panels = [_gradients(noise)]
-    if fitted is not None and fitted.begun:
+    if fitted.begun:
         panels += [_spent(fitted, "time"), _spent(fitted, "evaluations")]
     axis = Axis("noise", "", noise.sigmas.numpy(), "σ", log=True)
     tracks = tuple(_track(noise, row) for row in range(len(noise.estimators)))

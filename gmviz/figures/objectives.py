@@ -1,14 +1,21 @@
 """Pictures of fields being learnt: arrows over the error they still make, one clock for all objectives."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gmviz.experiments.objectives import CURL, FIELD, READ, Fitted, Learned
-from gmviz.figures.animation import Animation, Arrows, Axis, Contours, Heatmap, Layer, Panel, Track
-from gmviz.figures.estimators import STYLES
+from gmviz.experiments.fits import Fitted, Learned
+from gmviz.experiments.hard_edges import Edges
+from gmviz.experiments.mode_weights import ModeWeights
+from gmviz.experiments.objectives import CURL, FIELD, READ, Compared, Request, Result
+from gmviz.experiments.targets import Targets
+from gmviz.figures.animation import Animation, Arrows, Contours, Heatmap, Layer, Panel, Track
+from gmviz.figures.estimators import STYLES, compared
+from gmviz.figures.hard_edges import edges
+from gmviz.figures.mode_weights import clock, weighed
 from gmviz.figures.palette import (
     FISHER_INTEGRAND,
     KL_INTEGRAND,
@@ -18,6 +25,7 @@ from gmviz.figures.palette import (
     P,
     Q,
 )
+from gmviz.figures.targets import targets
 from gmviz.models import Need
 
 DECADES = 3
@@ -28,33 +36,44 @@ DEPTH = 6.0  # nats below its peak where the map of log p ends
 UNIT = "1/length²"
 
 
-def animation(result: Fitted) -> Animation:
+def animation(request: Request, result: Result) -> Animation:
+    """The picture of the view."""
+    if isinstance(result, Compared):
+        return compared(result)
+    if isinstance(result, ModeWeights):
+        return weighed(result)
+    if isinstance(result, Targets):
+        return targets(result)
+    if isinstance(result, Edges):
+        return edges(result)
+    return fits(request, result)
+
+
+def fits(request: Request, result: Fitted) -> Animation:
     """A panel for every objective, the truth first where there is room, and the true error of each."""
-    panels = tuple(_panel(result, each) for each in result.learned)
+    panels = tuple(_panel(request, result, each) for each in result.learned)
     if len(panels) < 4:
         panels = (_truth(result), *panels)
-    values = result.steps.double().numpy()
-    axis = Axis("training step", "", values, log=bool(values[0] > 0))
-    read = result.request.curve is READ
-    return Animation(axis, panels, _tracks(result), log_tracks=not read, seconds=5.0)
+    read = request.curve is READ
+    row = "reading" if read else "fisher"
+    tracks = tuple(_track(each, each.row(row, len(result.steps))) for each in result.learned)
+    return Animation(clock(result.steps), panels, tracks, log_tracks=not read, seconds=5.0)
 
 
 def _truth(result: Fitted) -> Panel:
     depth = (result.log_p - result.log_p.max()).clamp(min=-DEPTH)
     density = Heatmap(_array(depth)[None], P_DENSITY, (-DEPTH, 0.0), "nats", "log p_σ/peak", bits=8)
     layers = (density, _arrows(result, result.score[None], P, "∇log p_σ"))
-    return Panel(
-        "The truth", result.square.extent, layers, f"p_σ and its score, σ = {result.request.sigma:g}"
-    )
+    return Panel("The truth, p_σ", result.square.extent, layers)
 
 
-def _panel(result: Fitted, each: Learned) -> Panel:
+def _panel(request: Request, result: Fitted, each: Learned) -> Panel:
     """A learned field over what it gets wrong."""
     outline = Contours(_array(result.log_p - result.log_p.max())[None], LEVELS, MUTED, width=1.0, label="p_σ")
-    layers: list[Layer] = [*_map(result, each), outline]
-    if result.request.show is not CURL:
+    layers: list[Layer] = [*_map(request, result, each), outline]
+    if request.show is not CURL:
         layers.append(_arrows(result, result.score[None], P, "true score"))
-        layers.append(_arrows(result, result.scores(each), Q, "learned"))
+        layers.append(_arrows(result, each.maps("scores", len(result.steps)), Q, "learned"))
     return Panel(_title(each), result.square.extent, tuple(layers))
 
 
@@ -65,10 +84,10 @@ def _title(each: Learned) -> str:
     return f"{each.objective.label} ({kind}{early})"
 
 
-def _map(result: Fitted, each: Learned) -> tuple[Heatmap, ...]:
-    if result.request.show is FIELD:
+def _map(request: Request, result: Fitted, each: Learned) -> tuple[Heatmap, ...]:
+    if request.show is FIELD:
         return ()
-    if result.request.show is CURL:
+    if request.show is CURL:
         curl = each.model.curl(result.square.nodes.float()).detach().double()
         values = _array(curl.unflatten(0, result.log_p.shape))[None]
         return (Heatmap(values, KL_INTEGRAND, (-4.0, 4.0), UNIT, "|curl s|", bits=8),)
@@ -94,41 +113,34 @@ def _arrows(result: Fitted, scores: Tensor, colour: Colour, label: str) -> Arrow
     return Arrows(_array(short), colour, scale=1.1 * (x1 - x0) / ARROWS, label=label)
 
 
-def _tracks(result: Fitted) -> tuple[Track, ...]:
-    """A line per objective, in its family's colour."""
-    name = "reading" if result.request.curve is READ else "fisher"
-    return tuple(_track(each, each.row(name, len(result.steps)).double()) for each in result.learned)
-
-
 def _track(each: Learned, values: Tensor) -> Track:
     label = each.objective.label
     colour, dashed = STYLES[each.objective.name]
-    return Track(label, label, _array(values), colour, "diamond", UNIT, dashed=dashed)
+    return Track(label, label, _array(values.double()), colour, "diamond", UNIT, dashed=dashed)
 
 
-def costs(result: Fitted) -> dict[str, list[str]]:
+def costs(learned: Sequence[Learned]) -> dict[str, list[str]]:
     """What each objective costs and reaches, as a table."""
-    d = result.request.data.density.dimension
-    rows = []
-    for each in result.learned:
-        work = each.objective.work(each.training.head.provides, d)
-        seconds, steps = float(each.course.seconds[-1]), float(each.course.steps[-1])
-        course = each.course
-        rows.append(
-            {
-                "objective": each.objective.label,
-                "network": each.training.head.value,
-                "evaluations per point": str(work.evaluations),
-                "tangents": str(work.tangents),
-                "derivatives in x": str(work.order),
-                "ms per step": f"{1000 * seconds / steps:.2f}" if steps else "–",
-                "seconds": f"{seconds:.2f}" if steps else "–",
-                "Fisher error": f"{course.fisher[-1]:.3g}",
-                "of E‖∇log p‖²": f"{course.relative[-1]:.2%}",
-                "KL (nats)": f"{course.kl[-1]:.2g}" if course.kl is not None else "–",
-            }
-        )
+    rows = [_cost(each) for each in learned]
     return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _cost(each: Learned) -> dict[str, str]:
+    course, training = each.course, each.training
+    work = each.objective.work(training.head.provides, training.data.density.dimension)
+    seconds, steps = float(course.seconds[-1]), float(course.steps[-1])
+    return {
+        "objective": f"{each.objective.label}, σ = {training.sigma:g}",
+        "network": training.head.value,
+        "evaluations per point": str(work.evaluations),
+        "tangents": str(work.tangents),
+        "derivatives in x": str(work.order),
+        "ms per step": f"{1000 * seconds / steps:.2f}" if steps else "–",
+        "seconds": f"{seconds:.2f}" if steps else "–",
+        "Fisher error": f"{course.fisher[-1]:.3g}",
+        "of E‖∇log p‖²": f"{course.relative[-1]:.2%}",
+        "KL (nats)": f"{course.kl[-1]:.2g}" if course.kl is not None else "–",
+    }
 
 
 def _array(values: Tensor) -> np.ndarray:
