@@ -1,6 +1,7 @@
 """A walk along a road: particles on the page's clock, and what is measured on the way."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -18,7 +19,7 @@ FRAMES = 50
 SPENT = torch.linspace(0, 1, FRAMES + 1, dtype=torch.float64)  # the shared clock: share of evaluations spent
 NOISES = torch.logspace(1.3, -1.3, FRAMES + 1, dtype=torch.float64)  # the other one: noise level σ/α
 KEPT = 4 * FRAMES  # states kept of a long run, of which the clock shows some
-DIRECTIONS, NODES = 16, 256  # of the sliced distance along the way; the table under the picture takes more
+DIRECTIONS, NODES = 16, 128  # of the sliced distance along the way: right to half a percent
 SHARP = 1e-3  # noise under which boxes are told apart
 
 
@@ -88,9 +89,10 @@ def law_at(density: Density, alpha: float | Tensor, sigma: float | Tensor) -> Mi
 def class_shares(
     data: Dataset, x: Float[Tensor, "... n 2"], alpha: float | Tensor, sigma: float | Tensor
 ) -> Float[Tensor, "... n C"]:
-    """The probability of each class of the data given x = αx₀ + σz."""
-    responsibilities = law_at(data.density, alpha, sigma).responsibilities(x)
-    return responsibilities @ torch.nn.functional.one_hot(data.classes).to(x.dtype)
+    """The probability of each class of the data given x = αx₀ + σz, to single precision."""
+    law = cast(Mixture, law_at(data.density, alpha, sigma).to(torch.float32))
+    responsibilities = law.responsibilities(x.float())
+    return (responsibilities @ torch.nn.functional.one_hot(data.classes).float()).to(x.dtype)
 
 
 @dataclass(frozen=True, eq=False)
