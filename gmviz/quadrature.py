@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -204,6 +204,7 @@ def gauss_legendre(n: int, low: float, high: float) -> tuple[Float[Tensor, "n"],
     return low + half * (1 + x), half * w
 
 
+@cache
 def gauss_hermite(n: int, dimension: int) -> tuple[Float[Tensor, "m d"], Float[Tensor, "m"]]:
     """Nodes z (n^d, d) and weights of sum 1 of the n-point rule per axis for E f(z), z ~ N(0, I)."""
     z, w = (torch.from_numpy(part) for part in np.polynomial.hermite_e.hermegauss(n))

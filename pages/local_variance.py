@@ -28,7 +28,7 @@ def room() -> None:
             result = cached(experiment.run, request)
             animation = cached(figure.animation, result)
         else:
-            result = experiment.run(request)
+            result = experiment.draft(request)
             animation = figure.animation(result)
         player(
             animation,

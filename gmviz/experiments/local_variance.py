@@ -31,6 +31,7 @@ EPSILONS = torch.cat(  # from 0.5 over 0.1 to 0.01
 )
 CLOUD = 500  # points drawn
 VALUES = 6000  # points counted in the histogram
+DRAFTED = 800  # while a finger drags
 BINS = 61
 SEED = 0  # of the drawn cloud; no number depends on it
 ROUNDING = 1e-13  # relative: a smaller change of log p/q is rounding, not a change
@@ -179,19 +180,24 @@ def _along_epsilon(columns: Mapping[str, Tensor]) -> dict[str, list[float]]:
 Result = AtPoint | Everywhere | Outputs
 
 
+def draft(request: Request) -> Result:
+    """The same while a finger drags: fewer values in the histogram."""
+    return _at_point(request, *request.pair.named(), DRAFTED) if request.view is POINT else run(request)
+
+
 def run(request: Request) -> Result:
     """What the view of the request shows."""
     if request.view is OUTPUTS:
         return _outputs(request)
     p, q = request.pair.named()
-    return _everywhere(request, p, q) if request.view is EVERYWHERE else _at_point(request, p, q)
+    return _everywhere(request, p, q) if request.view is EVERYWHERE else _at_point(request, p, q, VALUES)
 
 
-def _at_point(request: Request, p: Density, q: Density) -> AtPoint:
+def _at_point(request: Request, p: Density, q: Density, values: int) -> AtPoint:
     x, window = request.probe, Window.around(p, q, points=request.probe[None])
     ratio = LogRatio.of(p, q, window.nodes, scores=False)
     local = expansion(p, q, x[None])
-    z = _noise(VALUES, SEED)
+    z = _noise(values, SEED)
     u = torch.linspace(-3, 3, LENS, dtype=torch.float64)
     lens = torch.stack(torch.meshgrid(u, u, indexing="xy"), dim=-1).flatten(0, 1)
     slopes = _change(p, q, x, torch.cat([z, lens])) / EPSILONS[:, None]
@@ -199,8 +205,7 @@ def _at_point(request: Request, p: Density, q: Density) -> AtPoint:
     edges = torch.linspace(-1, 1, BINS + 1, dtype=torch.float64) * _reach(counted)
     heights = torch.stack([torch.histogram(row, edges, density=True).hist for row in counted])
     responses = [response(p, q, x[None], epsilon) for epsilon in EPSILONS.tolist()]
-    scale = (p.log_prob(x[None]).abs() + q.log_prob(x[None]).abs()) * ROUNDING
-    floor = (scale / EPSILONS).square()
+    floor = ((p.log_prob(x[None]).abs() + q.log_prob(x[None]).abs()) * ROUNDING / EPSILONS).square()
 
     def known(values: list[Tensor]) -> Tensor:
         joined = torch.cat(values)
