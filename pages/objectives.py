@@ -3,12 +3,12 @@
 import streamlit as st
 
 from gmviz.experiments import objectives as experiment
-from gmviz.experiments.courses import Course
 from gmviz.experiments.objective_scenes import SCENES
 from gmviz.figures import objectives as figure
 from gmviz.ui.cache import cached
 from gmviz.ui.controls import Controls
 from gmviz.ui.details import details
+from gmviz.ui.fits import fits
 from gmviz.ui.messages import explained, notice
 from gmviz.ui.navigation import neighbours, open_page
 from gmviz.ui.player import player
@@ -40,7 +40,7 @@ def room() -> None:
             controls.row(row, options=allowed)
     with picture, explained():
         request = controls.request()
-        controls.write_link(request, stage.scene)
+        controls.write_link(request, stage.asked(request))
         work = Work(text.name, experiment.key(request), experiment.JOB, request.payload)
         courses, whole, origin = fits(request, work)
         if request.trainings:
@@ -54,7 +54,7 @@ def room() -> None:
             key="objectives_player",
             at=stage.at(request) if whole and stage.at(request) else newest,
             veiled=stage.veiled(request),
-            link=controls.link(request, stage.scene),
+            link=controls.link(request, stage.asked(request)),
             on_moved=lambda moved: controls.follow(moved, experiment.dragged(moved)),
         )
         if request.trainings:
@@ -66,18 +66,8 @@ def room() -> None:
         stage.draw(request, result.at)
     if request.trainings:
         st.table(figure.costs(result.learned))
-    details(request, result.table, text.name)
+    details(request, result.table, text.name, hidden=stage.veiled(request))
     work.poll()
-
-
-def fits(request: experiment.Request, work: Work) -> tuple[tuple[Course, ...], bool, str]:
-    """What is there of the fits, whether that is all, and where it comes from."""
-    now = work.now
-    if now is not None and (courses := now.result or now.partial):
-        return courses, now.result is not None, "Fitted just now."
-    if found := experiment.from_store(request):
-        return found[0], True, "From the store, made with the package." if found[1] else "From the store."
-    return cached(experiment.untouched, request), False, "Not trained yet: press Fit."
 
 
 st.fragment(room, key="objectives", run_every=Work.pace(text.name))()
