@@ -7,6 +7,7 @@ import pandas as pd
 
 from gmviz.experiments.prices import Priced
 from gmviz.experiments.samplers import Result
+from gmviz.figures.palette import MUTED
 
 
 def table(tried: Iterable[Priced], result: Result) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def chart(data: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     dash = alt.StrokeDash("sampler:N", legend=legend)
     marks = alt.Shape("sampler:N", legend=legend)
     return alt.layer(
-        base.mark_rule(strokeDash=[2, 3], opacity=0.7).encode(
+        base.mark_rule(strokeDash=[2, 3], color=MUTED.dark).encode(
             x=alt.value(0), x2=alt.value("width"), y="perfect:Q"
         ),
         base.mark_line(strokeWidth=1.5).encode(strokeDash=dash),
