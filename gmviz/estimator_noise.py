@@ -147,7 +147,7 @@ class Scaled(Model):
     label = "scaled score"
     provides = frozenset({Need.SCORE})
 
-    def __init__(self, model: Model, theta: float) -> None:
+    def __init__(self, model: Model, theta: float | Tensor) -> None:
         self._model, self._theta = model, theta
 
     @property

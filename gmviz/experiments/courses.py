@@ -3,15 +3,17 @@
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gmviz.densities import Density
 from gmviz.experiments import codec
 from gmviz.experiments.trainings import SIDE, Training
-from gmviz.fitting import Checkpoint, Progress
+from gmviz.fitting import Checkpoint, Judge, Progress
 from gmviz.networks import EnergyNet, Network
 from gmviz.runtime.jobs import Report
 from gmviz.runtime.places import DEFAULTS
@@ -157,8 +159,18 @@ def _course(looks: Sequence[tuple[Checkpoint, Tensor, Tensor | None]], pace: flo
 
 
 def beginning(training: Training) -> Course:
-    """The course of a fit that has not taken a step."""
-    return _Walk(training).course()
+    """The course of a fit that has not taken a step: its losses have not been read yet."""
+    network = training.fit.network(training.source)
+    errors = judge(training.data.density, training.sigma).errors(network)
+    unread = torch.full_like(errors.fisher, torch.inf)
+    look = Checkpoint(0, training.steps, unread, unread, network, errors, None)
+    return _course([(look, *_drawn(network, training.square.nodes.float()))], 0.0)
+
+
+@lru_cache(maxsize=16)
+def judge(truth: Density, sigma: float) -> Judge:
+    """Who knows the errors of models of p_σ; its nodes are made once."""
+    return Judge(truth, sigma)
 
 
 def whole(training: Training) -> Course:

@@ -88,7 +88,7 @@ def model(variance: float) -> ExactScore:
 def run(request: Request) -> Edges:
     """Both losses by quadrature, and the flow by quadrature over the faces (0 once there are none)."""
     law, sharp = request.law, request.edges is CLEAN
-    grid = Grid.covering(law, step=0.05, reach=7.0) if sharp else Grid.covering(law, reach=7.0)
+    grid = Grid.covering(law, reach=7.0, comfortable=1)
     x = grid.nodes
     mass = law.log_prob(x).exp() * grid.weights
     score = torch.zeros_like(x) if sharp else law.score(x)
