@@ -64,14 +64,15 @@ def room() -> None:
                 st.warning(fault, icon=":material/warning:")
     with questions:
         stage.draw(request, result.at)
-    if request.trainings:
+    if request.trainings and not stage.veiled(request):
         st.table(figure.costs(result.learned))
     details(request, result.table, text.name, hidden=stage.veiled(request))
     work.poll()
 
 
 st.fragment(room, key="objectives", run_every=Work.pace(text.name))()
-text.show("Formula")
+text.show("Formula", losses=figure.losses())
 text.show("What to notice")
-text.show("Method")
+plain = experiment.Request()
+text.show("Method", width=f"{plain.width}", depth=f"{plain.depth}", frequencies=f"{plain.frequencies}")
 neighbours(text.name)

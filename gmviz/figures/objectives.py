@@ -27,6 +27,7 @@ from gmviz.figures.palette import (
 )
 from gmviz.figures.targets import targets
 from gmviz.models import Need
+from gmviz.objectives import OBJECTIVES
 
 DECADES = 3
 LEVELS = (-4.5, -2.0, -0.5)
@@ -63,7 +64,7 @@ def fits(request: Request, result: Fitted) -> Animation:
 def _truth(result: Fitted) -> Panel:
     depth = (result.log_p - result.log_p.max()).clamp(min=-DEPTH)
     density = Heatmap(_array(depth)[None], P_DENSITY, (-DEPTH, 0.0), "nats", "log p_σ/peak", bits=8)
-    layers = (density, _arrows(result, result.score[None], P, "∇log p_σ"))
+    layers = (density, _arrows(result, result.score[None], P, "true score"))
     return Panel("The truth, p_σ", result.square.extent, layers)
 
 
@@ -99,9 +100,9 @@ def _map(request: Request, result: Fitted, each: Learned) -> tuple[Heatmap, ...]
 
 
 def _peak(result: Fitted) -> float:
-    """The largest error of all panels after a tenth of the looks."""
-    start = len(result.steps) // 10
-    maps = [result.error_map(each)[start] for each in result.learned]
+    """The largest error of all panels, halfway through the looks and at the last one."""
+    looks = [len(result.steps) // 2, -1]
+    maps = [result.error_map(each)[looks] for each in result.learned]
     return max(float(torch.stack(maps).max()), 1e-3)
 
 
@@ -117,6 +118,11 @@ def _track(each: Learned, values: Tensor) -> Track:
     label = each.objective.label
     colour, dashed = STYLES[each.objective.name]
     return Track(label, label, _array(values.double()), colour, "diamond", UNIT, dashed=dashed)
+
+
+def losses() -> str:
+    """Every loss with its formula and source, as a list in Markdown."""
+    return "\n".join(f"- **{each.label}** ${each.formula}$ · {each.reference}" for each in OBJECTIVES)
 
 
 def costs(learned: Sequence[Learned]) -> dict[str, list[str]]:

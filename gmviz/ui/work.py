@@ -9,6 +9,8 @@ from gmviz.runtime import jobs
 from gmviz.runtime.jobs import Job, Snapshot, State
 
 PERIOD = 0.6  # seconds between two looks at work under way
+BEAT = 10.0  # seconds between two signs of life from another page
+ASKED = "_work_asked"  # where the session keeps the keys of the work that it began
 
 
 class Work:
@@ -85,7 +87,24 @@ class Work:
             st.rerun()
 
     def _begin(self) -> None:
+        st.session_state.setdefault(ASKED, set()).add(self.key)
         jobs.submit(self.key, self.function, self.payload, _visitor())
+
+
+def keep_alive() -> None:
+    """Let the work that this visitor began go on behind another page; the app draws it on every page."""
+    if st.session_state.get(ASKED):
+        st.fragment(_beat, run_every=BEAT)()
+
+
+def _beat() -> None:
+    asked = st.session_state[ASKED]
+    for key in tuple(asked):
+        job = jobs.find(key, _visitor())
+        if job is not None and job.state.active:
+            job.beat()
+        else:
+            asked.discard(key)
 
 
 def _words(now: Snapshot) -> str:
