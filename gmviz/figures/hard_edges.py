@@ -29,7 +29,7 @@ def edges(result: Edges) -> Animation:
     tracks = (
         Track("ESM", "ESM", result.esm.numpy(), FISHER, "diamond", UNIT),
         Track("ISM + constant", "ISM", result.ism.numpy(), INK, "diamond", UNIT, dashed=True),
-        Track("Flow through the edge", "flow", result.flow.numpy(), Q, "round", UNIT),
+        Track("Edge flow", "flow", result.flow.numpy(), Q, "round", UNIT),
     )
     poster = int((VARIANCES - 1 / 3).abs().argmin())
     return Animation(axis, (_plane(result), _cut(result)), tracks, poster=poster, seconds=6.0)
