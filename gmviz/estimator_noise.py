@@ -21,7 +21,7 @@ from gmviz.objectives.objective import noised
 from gmviz.objectives.probes import GAUSSIAN, RADEMACHER
 from gmviz.quadrature import Grid
 
-SAMPLES = 20_000
+SAMPLES = 8_000
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from gmviz.objectives import (
     ISM,
     PROBES,
     RADEMACHER,
+    SPHERE,
     SSM,
     SSMVR,
     AntitheticDSM,
@@ -107,7 +108,8 @@ def test_variance_of_probes(probes, generator):
 
 def test_the_antithetic_gradient_has_no_one_over_sigma():
     small, smaller = (q2(sigma).spread(AntitheticDSM()) for sigma in (0.04, 0.02))
-    assert smaller.gradient == pytest.approx(small.gradient, rel=0.05)
+    doubt = small.gradient_error + smaller.gradient_error
+    assert abs(smaller.gradient - small.gradient) < 4 * doubt
     assert smaller.gradient < q2(0.02).spread(DSM()).gradient / 10
     assert smaller.loss_error > 0
 
@@ -125,8 +127,8 @@ def test_a_law_with_edges(generator):
 
 def test_what_has_no_closed_form_is_sampled():
     spread = q2(0.5).spread(FDSSM(epsilon=0.05))
-    assert spread.loss == pytest.approx(q2(0.5).spread(SSMVR(probes=PROBES[2])).loss, rel=0.03)
     assert spread.loss_error > 0
+    assert abs(spread.loss - q2(0.5).spread(SSMVR(probes=SPHERE)).loss) < 4 * spread.loss_error
 
 
 def test_bad_values_are_refused():
